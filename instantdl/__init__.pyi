@@ -1,0 +1,18 @@
+from . import datasets, images, io, metrics, networks, plotting
+from ._version import __version__
+from .estimators import SemanticSegmenter, load
+from .images import Augmentation, ImageCollection
+
+__all__ = [
+    "Augmentation",
+    "ImageCollection",
+    "SemanticSegmenter",
+    "__version__",
+    "datasets",
+    "images",
+    "io",
+    "load",
+    "metrics",
+    "networks",
+    "plotting",
+]

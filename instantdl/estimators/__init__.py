@@ -1,0 +1,6 @@
+"""scikit-learn estimators for images."""
+
+from instantdl.estimators._saving import load
+from instantdl.estimators._semantic_segmenter import SemanticSegmenter
+
+__all__ = ["SemanticSegmenter", "load"]

@@ -1,0 +1,319 @@
+"""What all estimators share: parameters, state, the borrowed network, files."""
+
+import hashlib
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from instantdl._compat import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    start_callbacks,
+    validate_parameter_constraints,
+)
+from instantdl.estimators._callbacks import CallbackListener
+from instantdl.estimators._pretrained import transfer_weights
+from instantdl.estimators._saving import save_model
+from instantdl.exceptions import InstantDLWarning, ModelFileError
+from instantdl.images import Augmentation
+
+if TYPE_CHECKING:
+    from instantdl.training import (
+        Checkpoint,
+        CompiledNetwork,
+        FitState,
+        Logs,
+        NetworkSpec,
+    )
+
+_N_SEEDS = 4
+
+
+class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
+    """Base of the image estimators.
+
+    A fitted estimator is its parameters, plain attributes and weights as arrays. The
+    Keras network is borrowed from a cache for the length of a call, so nothing of
+    Keras is ever pickled.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "network": [StrOptions({"unet"}), callable],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "optimizer": [StrOptions({"adam", "adamw", "nadam", "sgd", "rmsprop"})],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_schedule": [StrOptions({"cosine", "constant"})],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+        ],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "early_stopping": ["boolean"],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "normalization": [
+            StrOptions({"percentile", "minmax", "standard", "dataset"}),
+            None,
+        ],
+        "augmentation": [StrOptions({"auto"}), Augmentation, None],
+        "pretrained": [str, os.PathLike, BaseEstimator, None],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "log_dir": [str, os.PathLike, None],
+        "verbose": ["verbose"],
+    }
+
+    # What `save` writes besides the parameters, and `load` reads.
+    _fitted_names: ClassVar[tuple[str, ...]] = (
+        "n_channels_in_",
+        "spatial_ndim_in_",
+        "history_",
+        "n_epochs_",
+        "best_epoch_",
+        "precision_",
+        "normalizer_",
+        "_noise_seed",
+    )
+
+    def _network_spec(self) -> "NetworkSpec":
+        """Describe the fitted network."""
+        raise NotImplementedError
+
+    def _check_parameters(self) -> None:
+        validate_parameter_constraints(
+            self._parameter_constraints,
+            self.get_params(deep=False),
+            caller_name=type(self).__name__,
+        )
+        if isinstance(self.augmentation, Augmentation):
+            self.augmentation.check()
+
+    def _draw_seeds(self) -> list[int]:
+        """Draw, in this order, seeds for weights, split, batches and uncertainty."""
+        rng = check_random_state(self.random_state)
+        return [int(seed) for seed in rng.randint(2**31 - 1, size=_N_SEEDS)]
+
+    @contextmanager
+    def _borrowed(self) -> Iterator["CompiledNetwork"]:
+        """Borrow the network with this estimator's weights in it."""
+        from instantdl.training import borrow_network
+
+        with borrow_network(self._network_spec()) as network:
+            try:
+                network.load_weights(self._weights, owner=self._weights_token)
+            except ValueError as error:
+                raise ModelFileError(
+                    "The weights must fit the network that the parameters describe. "
+                    f"Got {len(self._weights)} arrays that do not. Save the model "
+                    "again from the estimator that was fitted."
+                ) from error
+            yield network
+
+    def _set_weights(self, weights: list[NDArray[Any]]) -> None:
+        self._weights = weights
+        self._weights_token = object()
+
+    def _initial_weights(
+        self, network: "CompiledNetwork", seed: int
+    ) -> list[NDArray[Any]]:
+        """Return the weights that training begins with."""
+        if self.warm_start and hasattr(self, "_weights"):
+            return self._weights
+        weights = network.initial_weights(seed)
+        if self.pretrained is not None:
+            names = [variable.path for variable in network.model.weights]
+            weights, kept = transfer_weights(self.pretrained, weights, names)
+            self._tell_transfer(kept, names)
+        return weights
+
+    def _tell_transfer(self, kept: list[str], names: list[str]) -> None:
+        left = [name for name in names if name not in set(kept)]
+        if left:
+            warnings.warn(
+                f"Of the pretrained weights, {len(kept)} of {len(names)} arrays fit "
+                f"and were taken over. Trained from scratch: {', '.join(left)}.",
+                InstantDLWarning,
+                stacklevel=4,
+            )
+
+    def _listeners(self, X: Any, y: Any) -> list[CallbackListener]:
+        context = start_callbacks(self, X, y, epochs=self.epochs)
+        return [] if context is None else [CallbackListener(context, self, X, y)]
+
+    def _logs(self) -> "Logs":
+        from instantdl.training import Logs
+
+        folder = None if self.log_dir is None else Path(self.log_dir)
+        return Logs(verbose=int(self.verbose), log_dir=folder)
+
+    def _checkpoint(self, images: Any, seeds: list[int]) -> "Checkpoint | None":
+        """Return where an interrupted fit of this very kind is taken up again."""
+        from instantdl.training import Checkpoint
+
+        if self.log_dir is None:
+            return None
+        folder = Path(self.log_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        told = {"verbose", "log_dir", "time_limit", "warm_start", "pretrained"}
+        parameters = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in told
+        }
+        shapes = [images.shape(i) for i in range(len(images))]
+        text = repr((type(self).__name__, parameters, shapes, seeds))
+        fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        return Checkpoint(folder / "checkpoint.npz", fingerprint)
+
+    def _check_fitted(self) -> None:
+        """Raise if attributes that `fit` sets are missing, as in a damaged file."""
+        missing = [name for name in self._fitted_names if not hasattr(self, name)]
+        if missing:
+            raise ModelFileError(f"a saved model must hold {', '.join(missing)}.")
+
+    def _keep_fit(self, state: "FitState") -> None:
+        """Take over what training found."""
+        past: dict[str, list[float]] = {}
+        if self.warm_start and hasattr(self, "history_"):
+            past = self.history_
+        n_past = len(next(iter(past.values()), []))
+        self.history_ = {
+            name: past.get(name, []) + values for name, values in state.history.items()
+        }
+        self.n_epochs_ = n_past + state.epoch
+        self.best_epoch_ = n_past + state.best_epoch
+        self._set_weights(state.weights)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file, without pickle.
+
+        Parameters
+        ----------
+        path : path-like
+            The file, by custom named `*.instantdl`. It is replaced atomically.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        check_is_fitted(self)
+        save_model(self, Path(path))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("_weights_token", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_weights" in state:
+            self._weights_token = object()
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that inputs are images."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        tags.target_tags.required = True
+        return tags
+
+
+def now() -> float:
+    """Return the clock that time limits are measured by, in seconds.
+
+    Returns
+    -------
+    float
+        Of `time.monotonic`.
+    """
+    return time.monotonic()
+
+
+def check_sample_weight(
+    sample_weight: Any, n_samples: int, indices: NDArray[Any] | None = None
+) -> NDArray[np.float64]:
+    """Check one weight per image.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or None
+        None is 1 for each.
+
+    n_samples : int
+        Number of images.
+
+    indices : ndarray of int, default=None
+        Images of which at least one must count.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        In float64.
+
+    Raises
+    ------
+    ValueError
+        If they are not one finite number >= 0 per image, or all 0.
+    """
+    if sample_weight is None:
+        return np.ones(n_samples)
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            "`sample_weight` must have shape (n_samples,), one number per image. Got "
+            f"shape {weight.shape} for {n_samples} images. Put weights of pixels "
+            "into `class_weight`."
+        )
+    if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
+        raise ValueError(
+            "`sample_weight` must hold finite numbers >= 0, not all of them 0. Got "
+            f"values from {weight.min()} to {weight.max()}."
+        )
+    return weight
+
+
+def check_groups(groups: Any, n_samples: int) -> NDArray[Any] | None:
+    """Check one group per image.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,) or None
+        For example patients.
+
+    n_samples : int
+        Number of images.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+        As an array.
+
+    Raises
+    ------
+    ValueError
+        If the length is another.
+    """
+    if groups is None:
+        return None
+    array = np.asarray(groups)
+    if array.shape != (n_samples,):
+        raise ValueError(
+            "`groups` must have shape (n_samples,), one group per image. Got shape "
+            f"{array.shape} for {n_samples} images."
+        )
+    return array

@@ -1,0 +1,226 @@
+"""What estimators with one value per pixel share: the U-Net, patches and tiles."""
+
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from instantdl._compat import Interval, StrOptions
+from instantdl.estimators._base import BaseImageEstimator
+from instantdl.images import (
+    Augmentation,
+    CheckedImages,
+    Normalizer,
+    check_images,
+    round_up,
+)
+
+if TYPE_CHECKING:
+    from instantdl.training import Tiling
+
+_PATCH_SIZES = {2: 256, 3: 96}
+_PATCH_VOXELS = {2: 256 * 256, 3: 48 * 64 * 48}
+_TILE_SIZES = {2: 512, 3: 64}
+_MAX_BATCH = 32
+
+AUTO_AUGMENTATION = Augmentation(
+    flip=True,
+    rotate90=True,
+    rotation=20.0,
+    zoom=0.25,
+    brightness=0.1,
+    contrast=0.25,
+    gamma=0.3,
+    noise=0.05,
+    blur=1.0,
+    channel_shift=0.1,
+    probability=0.3,
+)
+
+
+class DenseEstimator(BaseImageEstimator):
+    """Base of the estimators that predict a value for each pixel."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseImageEstimator._parameter_constraints,
+        "filters": [Interval(Integral, 1, 1024, closed="both")],
+        "levels": [Interval(Integral, 0, 8, closed="both")],
+        "dropout_rate": [Interval(Real, 0, 1, closed="left")],
+        "patch_shape": [StrOptions({"auto"}), "array-like"],
+        "tile_shape": [StrOptions({"auto"}), "array-like"],
+    }
+    _fitted_names: ClassVar[tuple[str, ...]] = (
+        *BaseImageEstimator._fitted_names,
+        "patch_shape_",
+        "strides_",
+        "margin_",
+    )
+
+    def _settle_patches(self, images: CheckedImages) -> None:
+        """Choose patches, strides and precision from the training images."""
+        from instantdl.networks import unet_margin, unet_strides
+
+        from instantdl.training import choose_precision
+
+        rank = images.spatial_ndim
+        shapes = np.array([images.shape(i) for i in range(len(images))])
+        wanted = self._wanted_patch(shapes, rank)
+        self.strides_ = unet_strides(wanted, self.levels)
+        self.patch_shape_ = tuple(
+            round_up(length, step)
+            for length, step in zip(wanted, self._total_stride(rank), strict=True)
+        )
+        self.margin_ = unet_margin(self.strides_, rank)
+        sizes = [self.patch_shape_]
+        for step in self.strides_:
+            pairs = zip(sizes[-1], step, strict=True)
+            sizes.append(tuple(size // factor for size, factor in pairs))
+        self.precision_ = choose_precision(self.precision, level_sizes=sizes)
+
+    def _wanted_patch(self, shapes: NDArray[Any], rank: int) -> list[int]:
+        if not isinstance(self.patch_shape, str):
+            return check_shape(self.patch_shape, rank, "patch_shape")
+        median = np.median(shapes, axis=0).astype(int)
+        patch = np.minimum(median, _PATCH_SIZES[rank])
+        while patch.prod() > _PATCH_VOXELS[rank]:
+            patch[patch.argmax()] = max(1, int(patch.max() * 0.9))
+        return [int(length) for length in patch]
+
+    def _total_stride(self, rank: int) -> tuple[int, ...]:
+        steps = np.array([(1,) * rank, *self.strides_])
+        return tuple(int(step) for step in steps.prod(axis=0))
+
+    def _chosen_batch_size(self, n_patches: int) -> int:
+        """Return the batch size; "auto" keeps its pixels and some steps an epoch."""
+        if self.batch_size != "auto":
+            return int(self.batch_size)
+        pixels = np.prod(self.patch_shape_, dtype=float)
+        wanted = round(4 * 256**2 / pixels) if len(self.patch_shape_) == 2 else 2
+        return int(np.clip(wanted, 2, np.clip(n_patches // 8, 2, _MAX_BATCH)))
+
+    def _chosen_augmentation(self) -> Augmentation | None:
+        return AUTO_AUGMENTATION if self.augmentation == "auto" else self.augmentation
+
+    def _build_network(self, n_outputs: int) -> Callable[[], Any]:
+        """Return a function without arguments that builds the network."""
+        shape = (*(None,) * self.spatial_ndim_in_, self.n_channels_in_)
+        if callable(self.network):
+            return lambda: self.network(shape, n_outputs)
+        from instantdl.networks import build_unet
+
+        filters, rate = self.filters, self.dropout_rate
+        strides, dtype = self.strides_, self.precision_
+        return lambda: build_unet(
+            shape,
+            n_outputs,
+            filters=filters,
+            levels=len(strides),
+            strides=strides,
+            dropout_rate=rate,
+            dtype=dtype,
+        )
+
+    def _network_key(self, n_outputs: int) -> tuple[Any, ...]:
+        return (
+            self.network,
+            self.spatial_ndim_in_,
+            self.n_channels_in_,
+            n_outputs,
+            self.filters,
+            self.strides_,
+            self.dropout_rate,
+            self.precision_,
+            self.optimizer,
+        )
+
+    def _tiling(self) -> "Tiling":
+        from instantdl.training import Tiling
+
+        rank = self.spatial_ndim_in_
+        if isinstance(self.tile_shape, str):
+            tile_shape = [_TILE_SIZES[rank]] * rank
+        else:
+            tile_shape = check_shape(self.tile_shape, rank, "tile_shape")
+        return Tiling(self._total_stride(rank), self.margin_, tuple(tile_shape))
+
+    def _check_predict(self, X: Any) -> CheckedImages:
+        check_is_fitted(self)
+        return check_images(
+            X, spatial_ndim=self.spatial_ndim_in_, n_channels=self.n_channels_in_
+        )
+
+    def _collect(
+        self,
+        images: CheckedImages,
+        parts: Iterable[Any],
+        reduce: Callable[[NDArray[Any]], NDArray[Any]],
+        *,
+        dtype: Any,
+        n_values: int | None = None,
+    ) -> NDArray[Any]:
+        """Put predicted parts together: an array for an array, else an object array.
+
+        `reduce` turns the values of a part, (*tile, n), into (*tile[, n_values]).
+        """
+        last = () if n_values is None else (n_values,)
+        if images.stacked:
+            shape = (len(images), *images.shape(0), *last)
+            result = np.empty(shape, dtype)
+        else:
+            result = np.empty(len(images), object)
+        for part in parts:
+            if not images.stacked and result[part.index] is None:
+                result[part.index] = np.empty((*images.shape(part.index), *last), dtype)
+            result[part.index][part.place] = reduce(part.values)
+        return result
+
+    def _noise(self, n_draws: int, n_noise: int) -> NDArray[np.float32]:
+        """Return the noise of the sampled networks: the first rows are always the same."""
+        if n_noise == 0:
+            raise ValueError(
+                "`predict_uncertainty` needs a network with dropout. Got "
+                f"dropout_rate={self.dropout_rate}. Fit with `dropout_rate` above 0."
+            )
+        rng = np.random.default_rng(self._noise_seed)
+        return rng.random((n_draws, n_noise), np.float32)
+
+    def _fit_normalizer(self, images: CheckedImages) -> Normalizer:
+        return Normalizer.fit(images, self.normalization)
+
+
+def check_shape(shape: Sequence[Any], rank: int, name: str) -> list[int]:
+    """Check a parameter that holds one length per spatial axis.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        As given.
+
+    rank : int
+        Number of spatial axes.
+
+    name : str
+        Of the parameter.
+
+    Returns
+    -------
+    list of int
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+    """
+    lengths = list(shape)
+    if len(lengths) != rank or not all(
+        isinstance(length, Integral) and length >= 1 for length in lengths
+    ):
+        raise ValueError(
+            f"`{name}` must hold {rank} ints >= 1, one for each spatial axis of the "
+            f"images. Got {tuple(lengths)}."
+        )
+    return [int(length) for length in lengths]

@@ -1,0 +1,677 @@
+"""SemanticSegmenter: a class for every pixel."""
+
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.filters import threshold_otsu
+from sklearn.utils.class_weight import compute_class_weight
+
+from instantdl._compat import Interval, StrOptions, with_callbacks
+from instantdl.estimators._base import check_groups, check_sample_weight, now
+from instantdl.estimators._dense import DenseEstimator
+from instantdl.estimators._survey import MaskSurvey, survey_masks
+from instantdl.images import (
+    Augmentation,
+    CheckedImages,
+    CheckedMasks,
+    check_images_and_masks,
+)
+from instantdl.metrics import jaccard
+
+if TYPE_CHECKING:
+    from instantdl.training import CompiledNetwork, NetworkSpec, PatchSource
+
+_LOSSES = {
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "crossentropy",
+    "dice",
+    "dice_crossentropy",
+    "focal",
+    "tversky",
+}
+_KINDS = ("total", "epistemic", "aleatoric")
+_HISTOGRAM_BINS = 200
+
+
+class SemanticSegmenter(DenseEstimator):
+    """Label every pixel of an image or volume with a class, by a U-Net.
+
+    Learns from images and their masks, and returns masks of the same size for new
+    images of any size. Touching objects of one class are not told apart.
+
+    Parameters
+    ----------
+    network : {"unet"} or callable, default="unet"
+        A function `(input_shape, n_outputs) -> keras.Model` makes a network of your
+        own: fully convolutional, of output size equal to input size, without an
+        activation at its end. `n_outputs` is 1 for two classes.
+
+    filters : int, default=16
+        Filters of the U-Net's first level; doubled at each level below.
+
+    levels : int, default=4
+        How often the U-Net halves the resolution. Axes that are too short for that
+        are halved less often.
+
+    dropout_rate : float, default=0.2
+        Fraction of channels that are dropped in the deeper encoder, in training and
+        in `predict_uncertainty`.
+
+    loss : str, default="dice_crossentropy"
+        Also "binary_crossentropy", "categorical_crossentropy" (both fit the number
+        of classes by themselves), "dice", "focal" or "tversky".
+
+    class_weight : "balanced", dict or None, default=None
+        Weight of each class in the loss; "balanced" is inversely proportional to the
+        number of its pixels.
+
+    optimizer : {"adam", "adamw", "nadam", "sgd", "rmsprop"}, default="adam"
+        Name of Keras' optimizer.
+
+    learning_rate : float, default=1e-3
+        The highest learning rate.
+
+    learning_rate_schedule : {"cosine", "constant"}, default="cosine"
+        "cosine" rises over the first twentieth of the training and then falls to a
+        hundredth, along `epochs` or the clock, whichever ends first.
+
+    epochs : int, default=100
+        Passes over the training images, at most.
+
+    batch_size : int or "auto", default="auto"
+        Patches in a step; "auto" takes 4 of 256 x 256 pixels, more smaller ones,
+        and 2 volumes.
+
+    patch_shape : "auto" or sequence of int, default="auto"
+        Spatial size of what is trained on, rounded up to what the network needs.
+        "auto" takes the median size of the images, at most 256 x 256 pixels or
+        about 147,000 voxels.
+
+    tile_shape : "auto" or sequence of int, default="auto"
+        Spatial size of what is predicted at once, without the margin that makes
+        tiles give what the whole image would; "auto" takes 512 x 512 or 64 x 64 x 64.
+
+    validation_fraction : float, default=0.1
+        Share of the images that are held back to choose the best weights; 0 trains
+        on all and keeps the last weights.
+
+    early_stopping : bool, default=True
+        End the training when the validation loss stops falling.
+
+    n_iter_no_change : int, default=20
+        For how many epochs that must be so.
+
+    time_limit : float or None, default=None
+        Seconds that `fit` may take; the learning rate follows the clock. The result
+        then depends on the speed of the machine.
+
+    normalization : {"percentile", "minmax", "standard", "dataset"} or None, \
+default="percentile"
+        How intensities are scaled: by the 1st and 99.8th percentile, by minimum and
+        maximum, or by mean and standard deviation of each image and channel, or by
+        mean and standard deviation of the training images.
+
+    augmentation : "auto", Augmentation or None, default="auto"
+        Random changes of image and mask in training; "auto" flips, turns, zooms and
+        varies intensities moderately.
+
+    threshold : float, "tuned" or "otsu", default=0.5
+        From which probability on a pixel is foreground, with two classes; "tuned"
+        is the value with the best Jaccard index on the validation images, "otsu" is
+        Otsu's for each image on its own, as in InstantDL [1]_.
+
+    pretrained : estimator, path-like or None, default=None
+        A fitted estimator, or a saved one, whose weights training begins with where
+        they fit.
+
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        "auto" computes in bfloat16 where the processor does so natively.
+
+    warm_start : bool, default=False
+        Go on from the last fit's weights.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, validation split, patches, augmentation and dropout. With
+        an int and no `time_limit` results are the same, bit for bit, on one CPU.
+
+    log_dir : path-like or None, default=None
+        Where `history.csv` and TensorBoard's files go, and the state from which an
+        interrupted `fit` on the same data goes on.
+
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Values found in `y`, sorted. With two, the second is the foreground.
+
+    history_ : dict of str to list of float
+        "loss", "val_loss" and "learning_rate" of each epoch.
+
+    n_epochs_ : int
+        Epochs done.
+
+    best_epoch_ : int
+        The epoch, counted from 0, whose weights were kept.
+
+    threshold_ : float
+        The threshold in use; NaN for "otsu".
+
+    n_channels_in_, spatial_ndim_in_ : int
+        Channels and spatial axes of the training images.
+
+    patch_shape_ : tuple of int
+        Spatial size of the patches.
+
+    strides_ : tuple of tuple of int
+        By what each level of the U-Net lowers the resolution.
+
+    margin_ : tuple of int
+        Pixels around a tile that the network sees besides.
+
+    precision_ : str
+        The Keras dtype policy in use.
+
+    normalizer_ : Normalizer
+        How images are scaled.
+
+    See Also
+    --------
+    instantdl.metrics.jaccard : The index that `score` returns, and per image.
+    instantdl.load : Open a saved segmenter.
+
+    Notes
+    -----
+    The network is that of [2]_, with padding. Images smaller than a patch are
+    mirrored at their end. Time and memory of `predict` grow with the number of
+    pixels and with the tile, not with the image.
+
+    References
+    ----------
+    .. [1] Waibel et al. "InstantDL", BMC Bioinformatics 22, 103, 2021.
+    .. [2] Ronneberger, Fischer, Brox. "U-Net", MICCAI 2015.
+    .. [3] Gal, Ghahramani. "Dropout as a Bayesian approximation", ICML 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl import SemanticSegmenter
+    >>> X = np.random.default_rng(0).random((4, 32, 32))
+    >>> y = X > 0.5
+    >>> segmenter = SemanticSegmenter(epochs=2, filters=2, levels=2, random_state=0)
+    >>> segmenter.fit(X, y).predict(X).shape
+    (4, 32, 32)
+    >>> segmenter.predict_proba(X).shape
+    (4, 32, 32, 2)
+    >>> segmenter.predict_uncertainty(X, n_draws=3).shape
+    (4, 32, 32)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **DenseEstimator._parameter_constraints,
+        "loss": [StrOptions(_LOSSES)],
+        "threshold": [
+            Interval(Real, 0, 1, closed="both"),
+            StrOptions({"tuned", "otsu"}),
+        ],
+    }
+    _fitted_names: ClassVar[tuple[str, ...]] = (
+        *DenseEstimator._fitted_names,
+        "classes_",
+        "threshold_",
+    )
+
+    def __init__(
+        self,
+        *,
+        network: Any = "unet",
+        filters: int = 16,
+        levels: int = 4,
+        dropout_rate: float = 0.2,
+        loss: str = "dice_crossentropy",
+        class_weight: Any = None,
+        optimizer: str = "adam",
+        learning_rate: float = 1e-3,
+        learning_rate_schedule: str = "cosine",
+        epochs: int = 100,
+        batch_size: int | str = "auto",
+        patch_shape: Any = "auto",
+        tile_shape: Any = "auto",
+        validation_fraction: float = 0.1,
+        early_stopping: bool = True,
+        n_iter_no_change: int = 20,
+        time_limit: float | None = None,
+        normalization: str | None = "percentile",
+        augmentation: str | Augmentation | None = "auto",
+        threshold: float | str = 0.5,
+        pretrained: Any = None,
+        precision: str = "auto",
+        warm_start: bool = False,
+        random_state: Any = None,
+        log_dir: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.network = network
+        self.filters = filters
+        self.levels = levels
+        self.dropout_rate = dropout_rate
+        self.loss = loss
+        self.class_weight = class_weight
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.patch_shape = patch_shape
+        self.tile_shape = tile_shape
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.time_limit = time_limit
+        self.normalization = normalization
+        self.augmentation = augmentation
+        self.threshold = threshold
+        self.pretrained = pretrained
+        self.precision = precision
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.log_dir = log_dir
+        self.verbose = verbose
+
+    @with_callbacks
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None
+    ) -> Self:
+        """Fit the network to images and their masks.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            2D images `(height, width[, channels])` or volumes `(depth, height,
+            width[, channels])`, of any and of different sizes.
+
+        y : array-like of shape (n_samples, *spatial), list or collection
+            One mask per image: integers or booleans, at least two different values.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each image in the loss.
+
+        groups : array-like of shape (n_samples,), default=None
+            For example patients; the images of a group are all trained on or all
+            held back for validation.
+
+        Returns
+        -------
+        self : SemanticSegmenter
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, an image or a mask is not as it must be; the message
+            names it.
+        """
+        started = now()
+        self._check_parameters()
+        seeds = self._draw_seeds()
+        n_channels = self._channels_before()
+        images, masks = check_images_and_masks(X, y, n_channels=n_channels)
+        weight = check_sample_weight(sample_weight, len(images))
+        groups = check_groups(groups, len(images))
+        survey = survey_masks(masks, seeds[2])
+        self._settle(images, survey, seeds)
+        split = self._split(survey, groups, seeds[1])
+        self._train(images, masks, survey, weight, split, seeds, started, (X, y))
+        return self
+
+    def _channels_before(self) -> int | None:
+        """Return the channels that a warm start must find again."""
+        return getattr(self, "n_channels_in_", None) if self.warm_start else None
+
+    def _settle(
+        self, images: CheckedImages, survey: MaskSurvey, seeds: list[int]
+    ) -> None:
+        """Set the fitted attributes that do not need training."""
+        if len(survey.classes) < 2:
+            raise ValueError(
+                "`y` must hold at least two classes. Got one: "
+                f"{survey.classes.tolist()}. Add images in which the other is marked."
+            )
+        if self.warm_start and hasattr(self, "_weights"):
+            if not np.array_equal(survey.classes, self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as "
+                    f"in the first fit. Previously got {self.classes_.tolist()}, "
+                    f"now {survey.classes.tolist()}."
+                )
+            return
+        self.classes_ = survey.classes
+        self.n_channels_in_ = images.n_channels
+        self.spatial_ndim_in_ = images.spatial_ndim
+        self.normalizer_ = self._fit_normalizer(images)
+        self._noise_seed = seeds[3]
+        self._settle_patches(images)
+
+    def _split(
+        self, survey: MaskSurvey, groups: NDArray[Any] | None, seed: int
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        from instantdl.training import split_validation
+
+        return split_validation(
+            len(survey.counts),
+            validation_fraction=self.validation_fraction,
+            seed=seed,
+            strata=survey.strata(),
+            groups=groups,
+        )
+
+    def _train(
+        self,
+        images: CheckedImages,
+        masks: CheckedMasks,
+        survey: MaskSurvey,
+        weight: NDArray[Any],
+        split: tuple[NDArray[Any], NDArray[Any]],
+        seeds: list[int],
+        started: float,
+        data: tuple[Any, Any],
+    ) -> None:
+        from instantdl.training import (
+            FitSettings,
+            TrainingBatches,
+            borrow_network,
+            fit_network,
+            validation_batches,
+        )
+
+        training, validation = split
+        with borrow_network(self._network_spec()) as network:
+            source = self._source(images, masks, weight, training)
+            batches = TrainingBatches(
+                source,
+                batch_size=1,
+                augmentation=self._chosen_augmentation(),
+                seed=seeds[2],
+                n_noise=network.n_noise,
+                places=[survey.places[i] for i in training],
+            )
+            batches.batch_size = self._chosen_batch_size(len(batches))
+            held_back = self._source(images, masks, weight, validation)
+            listeners = self._listeners(*data)
+            state = fit_network(
+                network,
+                batches,
+                validation_batches(held_back, batch_size=batches.batch_size),
+                FitSettings(
+                    epochs=self.epochs,
+                    learning_rate=self.learning_rate,
+                    schedule=self.learning_rate_schedule,
+                    early_stopping=self.early_stopping,
+                    n_iter_no_change=self.n_iter_no_change,
+                    time_limit=self.time_limit,
+                    started=started,
+                ),
+                weights=self._initial_weights(network, seeds[0]),
+                class_weight=self._class_weights(survey.counts[training]),
+                logs=self._logs(),
+                checkpoint=self._checkpoint(images, seeds),
+                listeners=listeners,
+            )
+        self._keep_fit(state)
+        self._settle_threshold(images.take(validation), masks.take(validation))
+        for listener in listeners:
+            listener.finish()
+
+    def _source(
+        self,
+        images: CheckedImages,
+        masks: CheckedMasks,
+        weight: NDArray[Any],
+        indices: NDArray[Any],
+    ) -> "PatchSource":
+        from instantdl.training import PatchSource
+
+        classes = self.classes_
+        return PatchSource(
+            images.take(indices),
+            masks.take(indices),
+            encode=lambda crop: np.searchsorted(classes, crop).astype(np.int32),
+            normalizer=self.normalizer_,
+            patch_shape=self.patch_shape_,
+            sample_weight=weight[indices],
+        )
+
+    def _class_weights(self, counts: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the weight of each class, from its pixels in the training images."""
+        if self.class_weight is None:
+            return np.ones(len(self.classes_))
+        if isinstance(self.class_weight, dict):
+            return compute_class_weight(
+                self.class_weight, classes=self.classes_, y=self.classes_
+            )
+        pixels = np.maximum(counts.sum(axis=0), 1)
+        return pixels.sum() / (len(pixels) * pixels)
+
+    def _network_spec(self) -> "NetworkSpec":
+        from instantdl.networks import build_loss
+        from instantdl.training import (
+            NetworkSpec,
+            class_probabilities,
+            class_summary,
+        )
+
+        n_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
+        return NetworkSpec(
+            key=("semantic", self.loss, *self._network_key(n_outputs)),
+            build=self._build_network(n_outputs),
+            loss=build_loss(self.loss),
+            activate=class_probabilities,
+            summarise=class_summary,
+            optimizer=self.optimizer,
+        )
+
+    def _settle_threshold(self, images: CheckedImages, masks: CheckedMasks) -> None:
+        self.threshold_ = 0.5
+        if isinstance(self.threshold, Real):
+            self.threshold_ = float(self.threshold)
+        elif self.threshold == "otsu":
+            self.threshold_ = float("nan")
+        elif len(self.classes_) == 2 and len(images):
+            with self._borrowed() as network:
+                self.threshold_ = self._tuned_threshold(network, images, masks)
+
+    def _tuned_threshold(
+        self, network: "CompiledNetwork", images: CheckedImages, masks: CheckedMasks
+    ) -> float:
+        """Return the threshold with the best pooled Jaccard index."""
+        from instantdl.training import predict_parts
+
+        edges = np.linspace(0, 1, _HISTOGRAM_BINS + 1)
+        counts = np.zeros((2, _HISTOGRAM_BINS), np.int64)
+        parts = predict_parts(network, images, self.normalizer_, self._tiling())
+        for part in parts:
+            truth = masks[part.index][part.place] == self.classes_[1]
+            for row, chosen in zip(counts, (~truth, truth), strict=True):
+                row += np.histogram(part.values[..., 1][chosen], edges)[0]
+        # from each edge on, what lies above it is called foreground
+        false, found = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
+        index = found / np.maximum(counts[1].sum() + false, 1)
+        best = np.flatnonzero(index >= index.max() - 1e-12)
+        return float(edges[best[len(best) // 2]])
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Label every pixel with a class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            Images of any size, with the channels of the training images.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, *spatial)
+            Values of `classes_`. An object array of masks, one per image, unless `X`
+            is an array.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        from instantdl.training import predict_parts
+
+        images = self._check_predict(X)
+        if len(self.classes_) == 2 and np.isnan(self.threshold_):
+            return self._predict_otsu(images)
+        with self._borrowed() as network:
+            parts = predict_parts(network, images, self.normalizer_, self._tiling())
+            return self._collect(
+                images, parts, self._label, dtype=self.classes_.dtype
+            )
+
+    def _label(self, probabilities: NDArray[Any]) -> NDArray[Any]:
+        if len(self.classes_) == 2:
+            return self.classes_[
+                (probabilities[..., 1] >= self.threshold_).astype(np.intp)
+            ]
+        return self.classes_[probabilities.argmax(axis=-1)]
+
+    def _predict_otsu(self, images: CheckedImages) -> NDArray[Any]:
+        from instantdl.training import predict_parts
+
+        with self._borrowed() as network:
+            foreground = self._collect(
+                images,
+                predict_parts(network, images, self.normalizer_, self._tiling()),
+                lambda values: values[..., 1],
+                dtype=np.float32,
+            )
+        result = np.empty(foreground.shape, object)
+        if images.stacked:
+            result = np.empty(foreground.shape, self.classes_.dtype)
+        for i, probability in enumerate(foreground):
+            mask = probability >= _guarded_otsu(probability)
+            result[i] = self.classes_[mask.astype(np.intp)]
+        return result
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Return the probability of each class at every pixel.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            Images of any size.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, *spatial, n_classes), float32
+            In the order of `classes_`, summing to 1. An object array of such, one
+            per image, unless `X` is an array.
+        """
+        from instantdl.training import predict_parts
+
+        images = self._check_predict(X)
+        with self._borrowed() as network:
+            return self._collect(
+                images,
+                predict_parts(network, images, self.normalizer_, self._tiling()),
+                lambda values: values,
+                dtype=np.float32,
+                n_values=len(self.classes_),
+            )
+
+    def predict_uncertainty(
+        self, X: Any, *, n_draws: int = 20, kind: str = "total"
+    ) -> NDArray[Any]:
+        """Return how uncertain the class of every pixel is, by Monte Carlo dropout.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            Images of any size.
+
+        n_draws : int, default=20
+            Networks that are sampled by dropout.
+
+        kind : {"total", "epistemic", "aleatoric"}, default="total"
+            "total" is the entropy of the mean probabilities; "aleatoric" the mean
+            entropy of each draw, what more training images would not settle;
+            "epistemic" their difference, the mutual information [3]_.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, *spatial), float32
+            In [0, 1], 0 certain and 1 all classes alike (entropies are divided by
+            the logarithm of the number of classes). An object array, one map per
+            image, unless `X` is an array. Two calls give the same maps.
+
+        Raises
+        ------
+        ValueError
+            If the network has no dropout, or a parameter is unknown.
+        """
+        from instantdl.training import draw_parts
+
+        images = self._check_predict(X)
+        if kind not in _KINDS:
+            raise ValueError(f"`kind` must be one of {_KINDS}. Got {kind!r}.")
+        if not isinstance(n_draws, Integral) or n_draws < 1:
+            raise ValueError(f"`n_draws` must be an int >= 1. Got {n_draws!r}.")
+        with self._borrowed() as network:
+            parts = draw_parts(
+                network,
+                images,
+                self.normalizer_,
+                self._tiling(),
+                self._noise(int(n_draws), network.n_noise),
+            )
+            return self._collect(
+                images, parts, lambda values: _spread(values, kind), dtype=np.float32
+            )
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the Jaccard index, pooled over all pixels of all images.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            Images.
+
+        y : array-like of shape (n_samples, *spatial), list or collection
+            Their true masks, of values in `classes_`.
+
+        Returns
+        -------
+        float
+            In [0, 1], higher is better: of the foreground with two classes, else
+            the mean over all classes.
+        """
+        return float(jaccard(y, self.predict(X), labels=self.classes_))
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that targets are masks."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        return tags
+
+
+def _guarded_otsu(probability: NDArray[Any]) -> float:
+    """Return Otsu's threshold, but 0.5 where there is only one side to it."""
+    if probability.max() < 0.5 or probability.min() >= 0.5:
+        return 0.5
+    return float(threshold_otsu(probability))
+
+
+def _spread(values: NDArray[Any], kind: str) -> NDArray[Any]:
+    """Return one kind of uncertainty from mean probabilities and mean entropy."""
+    mean, aleatoric = values[..., :-1], np.clip(values[..., -1], 0, 1)
+    if kind == "aleatoric":
+        return aleatoric
+    safe = np.clip(mean, np.finfo(np.float32).tiny, 1)
+    total = np.clip(-(mean * np.log(safe)).sum(-1) / np.log(mean.shape[-1]), 0, 1)
+    return total if kind == "total" else np.clip(total - aleatoric, 0, 1)

@@ -1,0 +1,79 @@
+"""One look at all masks before training: classes, how many pixels, where."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instantdl.images import CheckedMasks
+
+_PLACES_PER_CLASS = 256
+
+
+@dataclass(frozen=True)
+class MaskSurvey:
+    """What is in the masks of a training set.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Sorted values.
+
+    counts : ndarray of shape (n_samples, n_classes)
+        Pixels of each class in each mask.
+
+    places : list of list of ndarray of shape (n_places, n_axes)
+        Per mask and class, without the first class, some of its pixels.
+    """
+
+    classes: NDArray
+    counts: NDArray
+    places: list[list[NDArray]]
+
+    def strata(self) -> NDArray:
+        """Return per mask a number that tells which classes are in it."""
+        _, strata = np.unique(self.counts > 0, axis=0, return_inverse=True)
+        return strata.ravel()
+
+
+def survey_masks(masks: CheckedMasks, seed: int) -> MaskSurvey:
+    """Read every mask once and return what is in them.
+
+    Parameters
+    ----------
+    masks : CheckedMasks
+        Of the training set.
+
+    seed : int
+        Settles which places are kept.
+
+    Returns
+    -------
+    MaskSurvey
+        Its size does not depend on that of the images.
+    """
+    found = []
+    for index, mask in enumerate(masks):
+        rng = np.random.default_rng([seed, index])
+        values, counts = np.unique(mask, return_counts=True)
+        found.append((values, counts, _find_places(mask, values, rng)))
+    classes = np.unique(np.concatenate([values for values, _, _ in found]))
+    counts = np.zeros((len(found), len(classes)), np.int64)
+    for row, (values, value_counts, _) in zip(counts, found, strict=True):
+        row[np.searchsorted(classes, values)] = value_counts
+    places = [
+        [spots[value] for value in classes[1:].tolist() if value in spots]
+        for _, _, spots in found
+    ]
+    return MaskSurvey(classes, counts, places)
+
+
+def _find_places(
+    mask: NDArray, values: NDArray, rng: np.random.Generator
+) -> dict[object, NDArray]:
+    places = {}
+    for value in values:
+        flat = np.flatnonzero(mask == value)
+        chosen = rng.choice(flat, min(len(flat), _PLACES_PER_CLASS), replace=False)
+        places[value.item()] = np.stack(np.unravel_index(chosen, mask.shape), axis=-1)
+    return places

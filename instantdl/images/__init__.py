@@ -1,0 +1,45 @@
+"""Images as arrays: check, normalise, change, tile and label them."""
+
+from instantdl.images._augmentation import Augmentation
+from instantdl.images._checks import (
+    CheckedImages,
+    CheckedMasks,
+    check_images,
+    check_images_and_masks,
+)
+from instantdl.images._collection import ImageCollection
+from instantdl.images._labels import (
+    label_mask,
+    labels_to_masks,
+    masks_to_labels,
+    relabel,
+    remove_small,
+)
+from instantdl.images._normalization import Normalizer
+from instantdl.images._tiling import (
+    blend_tiles,
+    pad_to,
+    round_up,
+    split_tiles,
+    tile_slices,
+)
+
+__all__ = [
+    "Augmentation",
+    "CheckedImages",
+    "CheckedMasks",
+    "ImageCollection",
+    "Normalizer",
+    "blend_tiles",
+    "check_images",
+    "check_images_and_masks",
+    "label_mask",
+    "labels_to_masks",
+    "masks_to_labels",
+    "pad_to",
+    "relabel",
+    "remove_small",
+    "round_up",
+    "split_tiles",
+    "tile_slices",
+]

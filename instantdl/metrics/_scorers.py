@@ -1,0 +1,146 @@
+"""Scorers of mask predictions for ``scoring=`` in scikit-learn's tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from instantdl.metrics._semantic import Masks, dice, jaccard, pixel_accuracy
+
+__all__ = ["dice_scorer", "jaccard_scorer", "pixel_accuracy_scorer"]
+
+
+def jaccard_scorer(estimator: Any, X: Any, y: Masks) -> float:
+    """Score an estimator of masks by the Jaccard index pooled over all pixels.
+
+    With two classes that of the foreground, with more the mean over classes.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted estimator with ``predict`` and ``classes_``.
+
+    X : array or sequence of images
+        Images to predict.
+
+    y : array of shape (n_samples, *spatial) or sequence of arrays
+        True mask of each image.
+
+    Returns
+    -------
+    float
+        Jaccard index from 0 to 1, higher is better.
+
+    Raises
+    ------
+    ValueError
+        If `y` holds a class that the estimator has not seen in training.
+
+    See Also
+    --------
+    jaccard : The measure itself, also for each image or class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.metrics import jaccard_scorer
+    >>> class Threshold:
+    ...     classes_ = np.array([0, 1])
+    ...     def predict(self, X):
+    ...         return (X > 0.5).astype(int)
+    >>> X = np.array([[[0.1, 0.6], [0.9, 0.7]]])
+    >>> round(jaccard_scorer(Threshold(), X, np.array([[[0, 0], [1, 1]]])), 3)
+    0.667
+    """
+    return float(jaccard(y, estimator.predict(X), labels=_classes(estimator)))
+
+
+def dice_scorer(estimator: Any, X: Any, y: Masks) -> float:
+    """Score an estimator of masks by the Dice coefficient pooled over all pixels.
+
+    With two classes that of the foreground, with more the mean over classes.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted estimator with ``predict`` and ``classes_``.
+
+    X : array or sequence of images
+        Images to predict.
+
+    y : array of shape (n_samples, *spatial) or sequence of arrays
+        True mask of each image.
+
+    Returns
+    -------
+    float
+        Dice coefficient from 0 to 1, higher is better.
+
+    Raises
+    ------
+    ValueError
+        If `y` holds a class that the estimator has not seen in training.
+
+    See Also
+    --------
+    dice : The measure itself, also for each image or class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.metrics import dice_scorer
+    >>> class Threshold:
+    ...     classes_ = np.array([0, 1])
+    ...     def predict(self, X):
+    ...         return (X > 0.5).astype(int)
+    >>> X = np.array([[[0.1, 0.6], [0.9, 0.7]]])
+    >>> dice_scorer(Threshold(), X, np.array([[[0, 0], [1, 1]]]))
+    0.8
+    """
+    return float(dice(y, estimator.predict(X), labels=_classes(estimator)))
+
+
+def pixel_accuracy_scorer(estimator: Any, X: Any, y: Masks) -> float:
+    """Score an estimator of masks by the fraction of pixels that are right.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted estimator with ``predict``.
+
+    X : array or sequence of images
+        Images to predict.
+
+    y : array of shape (n_samples, *spatial) or sequence of arrays
+        True mask of each image. Classes that the estimator has not seen in training
+        count as wrong.
+
+    Returns
+    -------
+    float
+        Fraction of pixels from 0 to 1, higher is better.
+
+    See Also
+    --------
+    pixel_accuracy : The measure itself, also for each image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.metrics import pixel_accuracy_scorer
+    >>> class Threshold:
+    ...     classes_ = np.array([0, 1])
+    ...     def predict(self, X):
+    ...         return (X > 0.5).astype(int)
+    >>> X = np.array([[[0.1, 0.6], [0.9, 0.7]]])
+    >>> pixel_accuracy_scorer(Threshold(), X, np.array([[[0, 0], [1, 1]]]))
+    0.75
+    """
+    return float(pixel_accuracy(y, estimator.predict(X)))
+
+
+def _classes(estimator: Any) -> ArrayLike | None:
+    """Return the classes of an estimator; None where it does not name them."""
+    classes: ArrayLike | None = getattr(estimator, "classes_", None)
+    return classes

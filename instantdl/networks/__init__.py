@@ -1,0 +1,35 @@
+"""Networks and losses: shapes in, `keras.Model` out.
+
+Importing this package loads Keras and TensorFlow.
+"""
+
+from instantdl._compat import load_keras
+
+load_keras()
+
+from instantdl.networks._blocks import (  # noqa: E402
+    ChannelDropout,
+    FusedBatchNormalization,
+    count_noise,
+    dropout_noise,
+)
+from instantdl.networks._losses import LOSSES, build_loss  # noqa: E402
+from instantdl.networks._split import split_at_dropout  # noqa: E402
+from instantdl.networks._unet import (  # noqa: E402
+    build_unet,
+    unet_margin,
+    unet_strides,
+)
+
+__all__ = [
+    "LOSSES",
+    "ChannelDropout",
+    "FusedBatchNormalization",
+    "build_loss",
+    "build_unet",
+    "count_noise",
+    "dropout_noise",
+    "split_at_dropout",
+    "unet_margin",
+    "unet_strides",
+]

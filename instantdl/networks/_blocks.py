@@ -1,0 +1,198 @@
+"""Layers that the networks share: normalisation, dropout with given noise, upsampling."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+_noise: ContextVar[Any] = ContextVar("noise", default=None)
+
+
+@contextmanager
+def dropout_noise(noise: Any) -> Iterator[None]:
+    """Switch every `ChannelDropout` on, with this noise, inside the block.
+
+    Parameters
+    ----------
+    noise : tensor of shape (n_samples, n_noise) or None
+        Uniform numbers in [0, 1); `n_noise` is what `count_noise` returns for the
+        network. None leaves dropout off.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.networks import ChannelDropout, dropout_noise
+    >>> layer = ChannelDropout(0.5)
+    >>> x = np.ones((1, 2, 2, 3), "float32")
+    >>> with dropout_noise(np.array([[0.1, 0.6, 0.9]], "float32")):
+    ...     np.asarray(layer(x))[0, 0, 0]
+    array([0., 2., 2.], dtype=float32)
+    """
+    token = _noise.set(noise)
+    try:
+        yield
+    finally:
+        _noise.reset(token)
+
+
+class ChannelDropout(keras.layers.Layer):
+    """Drop whole channels, by noise that is handed in rather than drawn inside.
+
+    One row of noise is one sampled network: every tile of an image, in any batch,
+    sees the same network, so Monte Carlo maps have no seams and do not depend on
+    the order of the images. Outside of `dropout_noise` the layer does nothing.
+
+    Parameters
+    ----------
+    rate : float
+        Fraction of the channels to drop, in [0, 1).
+
+    **kwargs : dict
+        Passed to `keras.layers.Layer`.
+
+    Notes
+    -----
+    Dropping channels instead of pixels follows [1]_: neighbouring pixels carry
+    nearly the same information, so dropping single ones hardly perturbs anything.
+
+    References
+    ----------
+    .. [1] Tompson et al. "Efficient object localization using convolutional
+       networks", CVPR 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.networks import ChannelDropout
+    >>> np.asarray(ChannelDropout(0.5)(np.ones((1, 4), "float32")))
+    array([[1., 1., 1., 1.]], dtype=float32)
+    """
+
+    def __init__(self, rate: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rate = rate
+        self.noise_start = 0
+
+    def call(self, x: Any) -> Any:
+        """Scale the channels of `x` by 0 or 1 / (1 - rate)."""
+        noise = _noise.get()
+        if noise is None or self.rate == 0:
+            return x
+        n_channels = x.shape[-1]
+        noise = noise[:, self.noise_start : self.noise_start + n_channels]
+        kept = tf.cast(noise >= self.rate, x.dtype) / (1 - self.rate)
+        shape = [-1, *(1 for _ in x.shape[1:-1]), n_channels]
+        return x * tf.reshape(tf.cast(kept, x.dtype), shape)
+
+
+def count_noise(network: keras.Model) -> int:
+    """Give each `ChannelDropout` of a network its part of the noise.
+
+    Parameters
+    ----------
+    network : keras.Model
+        A built network; its dropout layers are numbered in place.
+
+    Returns
+    -------
+    int
+        How many uniform numbers one sample needs, 0 without dropout.
+
+    Examples
+    --------
+    >>> from instantdl.networks import build_unet, count_noise
+    >>> count_noise(build_unet((None, None, 1), 1, filters=4, levels=2))
+    24
+    """
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, ChannelDropout) and layer.rate > 0:
+            layer.noise_start = total
+            total += layer.input.shape[-1]
+    return total
+
+
+class FusedBatchNormalization(keras.layers.Layer):
+    """Batch normalisation by TensorFlow's fused kernel, for any rank and dtype.
+
+    Same mathematics as `keras.layers.BatchNormalization`; it stays in bfloat16 where
+    Keras goes through float32, and is several times faster in training.
+
+    Parameters
+    ----------
+    momentum : float, default=0.9
+        Weight of the past in the moving mean and variance. Lower than Keras' 0.99,
+        since a time limit may leave only some hundred steps.
+
+    epsilon : float, default=1e-3
+        Added to the variance.
+
+    **kwargs : dict
+        Passed to `keras.layers.Layer`.
+
+    Notes
+    -----
+    Input shape: `(n_samples, *spatial, channels)`. Output shape: the same.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.networks import FusedBatchNormalization
+    >>> x = np.random.default_rng(0).normal(5, 2, (4, 8, 8, 3)).astype("float32")
+    >>> out = np.asarray(FusedBatchNormalization()(x, training=True))
+    >>> bool(abs(out.mean()) < 1e-3), round(float(out.std()), 2)
+    (True, 1.0)
+    """
+
+    def __init__(
+        self, momentum: float = 0.9, epsilon: float = 1e-3, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make scale, offset and the moving statistics, one number a channel."""
+        shape = (input_shape[-1],)
+        add = self.add_weight
+        self.gamma = add(shape=shape, initializer="ones", name="gamma")
+        self.beta = add(shape=shape, initializer="zeros", name="beta")
+        self.moving_mean = add(
+            shape=shape, initializer="zeros", name="moving_mean", trainable=False
+        )
+        self.moving_variance = add(
+            shape=shape, initializer="ones", name="moving_variance", trainable=False
+        )
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape that came in."""
+        return input_shape
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """Normalise `x` by its own statistics or, not training, by the moving ones."""
+        shape = tf.shape(x)
+        flat = tf.reshape(x, [shape[0], -1, 1, x.shape[-1]])
+        result = tf.raw_ops.FusedBatchNormV3(
+            x=flat,
+            scale=_float32(self.gamma),
+            offset=_float32(self.beta),
+            mean=[] if training else _float32(self.moving_mean),
+            variance=[] if training else _float32(self.moving_variance),
+            epsilon=self.epsilon,
+            is_training=bool(training),
+        )
+        if training:
+            for moving, batch in (
+                (self.moving_mean, result.batch_mean),
+                (self.moving_variance, result.batch_variance),
+            ):
+                moving.assign(moving * self.momentum + batch * (1 - self.momentum))
+        return tf.reshape(result.y, shape)
+
+
+def _float32(variable: Any) -> Any:
+    """Return a variable's tensor in float32, also under a mixed policy."""
+    return tf.cast(variable.value, tf.float32)

@@ -1,0 +1,65 @@
+"""One network and arrays: fit it, run it. Importing this loads TensorFlow."""
+
+from instantdl._compat import load_keras
+
+load_keras()
+
+from instantdl.training._batches import (  # noqa: E402
+    Batch,
+    PatchSource,
+    TrainingBatches,
+    validation_batches,
+)
+from instantdl.training._checkpoint import Checkpoint  # noqa: E402
+from instantdl.training._fit import (  # noqa: E402
+    EpochListener,
+    FitSettings,
+    FitState,
+    fit_network,
+)
+from instantdl.training._logs import Logs  # noqa: E402
+from instantdl.training._network import (  # noqa: E402
+    CompiledNetwork,
+    NetworkSpec,
+    borrow_network,
+    class_probabilities,
+    class_summary,
+)
+from instantdl.training._precision import (  # noqa: E402
+    choose_precision,
+    has_fast_bfloat16,
+)
+from instantdl.training._predict import (  # noqa: E402
+    Part,
+    Tile,
+    Tiling,
+    draw_parts,
+    predict_parts,
+)
+from instantdl.training._split import split_validation  # noqa: E402
+
+__all__ = [
+    "Batch",
+    "Checkpoint",
+    "CompiledNetwork",
+    "EpochListener",
+    "FitSettings",
+    "FitState",
+    "Logs",
+    "NetworkSpec",
+    "Part",
+    "PatchSource",
+    "Tile",
+    "Tiling",
+    "TrainingBatches",
+    "borrow_network",
+    "choose_precision",
+    "class_probabilities",
+    "class_summary",
+    "draw_parts",
+    "fit_network",
+    "has_fast_bfloat16",
+    "predict_parts",
+    "split_validation",
+    "validation_batches",
+]

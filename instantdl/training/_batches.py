@@ -1,0 +1,302 @@
+"""Batches of patches: where they are cut, in which order, and by whom."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from instantdl.images import Augmentation, Normalizer, pad_to, tile_slices
+
+_CACHE_BYTES = 2 * 2**30
+_MAX_PATCHES_PER_IMAGE = 64
+_AHEAD = 2
+
+
+class Batch(NamedTuple):
+    """One batch: images, targets, the weight of each image, noise for dropout."""
+
+    x: np.ndarray
+    target: np.ndarray
+    sample_weight: np.ndarray
+    noise: np.ndarray
+
+
+@dataclass
+class PatchSource:
+    """Images and dense targets, from which patches are cut.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (*spatial, channels)
+        For example `CheckedImages`.
+
+    targets : sequence of ndarray of shape (*spatial[, channels])
+        As many as images.
+
+    encode : callable
+        Turns a crop of a target into what the loss takes.
+
+    normalizer : Normalizer
+        Scales the images.
+
+    patch_shape : sequence of int
+        Spatial size of every patch; smaller images are mirrored at their end.
+
+    sample_weight : ndarray of shape (n_samples,)
+        Weight of each image in the loss.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.images import Normalizer
+    >>> from instantdl.training import PatchSource
+    >>> source = PatchSource(
+    ...     images=[np.zeros((6, 9, 1))], targets=[np.zeros((6, 9), int)],
+    ...     encode=lambda crop: crop, normalizer=Normalizer("minmax"),
+    ...     patch_shape=(8, 8), sample_weight=np.ones(1))
+    >>> x, target = source.crop(0, (0, 1))
+    >>> x.shape, target.shape
+    ((8, 8, 1), (8, 8))
+    """
+
+    images: Sequence[np.ndarray]
+    targets: Sequence[np.ndarray]
+    encode: Callable[[np.ndarray], np.ndarray]
+    normalizer: Normalizer
+    patch_shape: Sequence[int]
+    sample_weight: np.ndarray
+    _kept: dict[int, tuple[np.ndarray, np.ndarray, Any]] = field(default_factory=dict)
+    _kept_bytes: int = 0
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray, Any]:
+        """Return an image, its target and its statistics; kept while memory lasts."""
+        if index in self._kept:
+            return self._kept[index]
+        image, target = self.images[index], self.targets[index]
+        item = (image, target, self.normalizer.statistics(image))
+        size = _owned_bytes(image) + _owned_bytes(target)
+        if self._kept_bytes + size <= _CACHE_BYTES:
+            self._kept[index] = item
+            self._kept_bytes += size
+        return item
+
+    def starts(self, index: int) -> np.ndarray:
+        """Return per axis how many places a patch can begin at, less one."""
+        shape = self.read(index)[0].shape
+        pairs = zip(shape, self.patch_shape, strict=False)
+        return np.array([max(0, size - length) for size, length in pairs])
+
+    def crop(
+        self, index: int, start: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the normalised image and encoded target of one patch."""
+        image, target, statistics = self.read(index)
+        window = tuple(
+            slice(first, first + length)
+            for first, length in zip(start, self.patch_shape, strict=True)
+        )
+        x = self.normalizer.apply(image[window], statistics)
+        return (
+            pad_to(x, self.patch_shape),
+            _pad_target(self.encode(np.asarray(target[window])), self.patch_shape),
+        )
+
+
+@dataclass
+class TrainingBatches:
+    """Random, augmented patches; batch `step` of an epoch is always the same one.
+
+    Parameters
+    ----------
+    source : PatchSource
+        Where the patches come from.
+
+    batch_size : int
+        Patches in a batch.
+
+    augmentation : Augmentation or None
+        Changes each patch on its own.
+
+    seed : int
+        With epoch and step it settles every random choice, so that an interrupted
+        run goes on exactly as it would have.
+
+    n_noise : int
+        Random numbers for dropout, per patch.
+
+    places : sequence of sequence of ndarray of shape (n_places, n_axes), default=()
+        Per image and class some pixels of that class; a share of the patches
+        is cut around one of them.
+
+    place_fraction : float, default=1/3
+        That share.
+
+    nearest : bool, default=True
+        Whether targets are moved without interpolation (classes) or with (values).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.images import Normalizer
+    >>> from instantdl.training import PatchSource, TrainingBatches
+    >>> source = PatchSource(
+    ...     images=[np.zeros((9, 9, 1))] * 3, targets=[np.zeros((9, 9), int)] * 3,
+    ...     encode=lambda crop: crop, normalizer=Normalizer("minmax"),
+    ...     patch_shape=(8, 8), sample_weight=np.ones(3))
+    >>> batches = TrainingBatches(
+    ...     source, batch_size=2, augmentation=None, seed=0, n_noise=5)
+    >>> len(batches), batches.make(epoch=0, step=1).x.shape
+    (2, (2, 8, 8, 1))
+    """
+
+    source: PatchSource
+    batch_size: int
+    augmentation: Augmentation | None
+    seed: int
+    n_noise: int
+    places: Sequence[Sequence[np.ndarray]] = ()
+    place_fraction: float = 1 / 3
+    nearest: bool = True
+
+    def __post_init__(self) -> None:
+        shapes = [self.source.read(i)[0].shape for i in range(len(self.source))]
+        area = np.prod(self.source.patch_shape, dtype=float)
+        n_spatial = len(self.source.patch_shape)
+        counts = [
+            int(np.clip(round(np.prod(s[:n_spatial]) / area), 1, _MAX_PATCHES_PER_IMAGE))
+            for s in shapes
+        ]
+        self._indices = np.repeat(np.arange(len(shapes)), counts)
+
+    def __len__(self) -> int:
+        return max(1, -(-len(self._indices) // self.batch_size))
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """Yield the batches of an epoch, the next ones being made in a thread."""
+        with ThreadPoolExecutor(1, thread_name_prefix="instantdl-batches") as pool:
+            jobs = [
+                pool.submit(self.make, epoch, step)
+                for step in range(min(_AHEAD, len(self)))
+            ]
+            try:
+                for step in range(len(self)):
+                    batch = jobs.pop(0).result()
+                    if step + _AHEAD < len(self):
+                        jobs.append(pool.submit(self.make, epoch, step + _AHEAD))
+                    yield batch
+            finally:
+                for job in jobs:
+                    job.cancel()
+
+    def make(self, epoch: int, step: int) -> Batch:
+        """Return one batch."""
+        order = np.random.default_rng([self.seed, epoch]).permutation(self._indices)
+        chosen = np.take(
+            order, step * self.batch_size + np.arange(self.batch_size), mode="wrap"
+        )
+        pairs = []
+        for position, index in enumerate(chosen):
+            rng = np.random.default_rng([self.seed, epoch, step, position])
+            x, target = self.source.crop(int(index), self._start(int(index), rng))
+            if self.augmentation is not None:
+                x, target = self.augmentation(
+                    x, target, rng=rng, nearest=self.nearest
+                )
+            pairs.append((x, target))
+        rng = np.random.default_rng([self.seed, epoch, step, self.batch_size])
+        return Batch(
+            np.stack([x for x, _ in pairs]),
+            np.stack([target for _, target in pairs]),
+            self.source.sample_weight[chosen].astype(np.float32),
+            rng.random((self.batch_size, self.n_noise), np.float32),
+        )
+
+    def _start(self, index: int, rng: np.random.Generator) -> np.ndarray:
+        last = self.source.starts(index)
+        if not last.any():
+            return last
+        if self.places and rng.random() < self.place_fraction:
+            classes = [places for places in self.places[index] if len(places)]
+            if classes:
+                places = classes[rng.integers(len(classes))]
+                centre = places[rng.integers(len(places))]
+                offset = [rng.integers(length) for length in self.source.patch_shape]
+                return np.clip(centre - offset, 0, last)
+        return rng.integers(0, last + 1)
+
+
+def validation_batches(
+    source: PatchSource, *, batch_size: int, max_patches: int = 48
+) -> list[Batch]:
+    """Return fixed, unchanged patches that cover the validation images.
+
+    Parameters
+    ----------
+    source : PatchSource
+        The validation images.
+
+    batch_size : int
+        Patches in a batch; the last one is filled up with patches of weight 0.
+
+    max_patches : int, default=48
+        Where there are more, this many are taken, evenly spread.
+
+    Returns
+    -------
+    list of Batch
+        Without noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.images import Normalizer
+    >>> from instantdl.training import PatchSource, validation_batches
+    >>> source = PatchSource(
+    ...     images=[np.zeros((16, 24, 1))], targets=[np.zeros((16, 24), int)],
+    ...     encode=lambda crop: crop, normalizer=Normalizer("minmax"),
+    ...     patch_shape=(16, 16), sample_weight=np.ones(1))
+    >>> [batch.sample_weight.tolist() for batch in
+    ...     validation_batches(source, batch_size=4)]
+    [[1.0, 1.0, 0.0, 0.0]]
+    """
+    wanted = []
+    for index in range(len(source)):
+        shape = source.starts(index) + np.asarray(source.patch_shape)
+        windows = tile_slices(shape.tolist(), source.patch_shape)
+        wanted += [(index, [axis.start for axis in window]) for window in windows]
+    if len(wanted) > max_patches:
+        chosen = np.linspace(0, len(wanted) - 1, max_patches).round().astype(int)
+        wanted = [wanted[i] for i in chosen]
+    batches = []
+    for first in range(0, len(wanted), batch_size):
+        part = wanted[first : first + batch_size]
+        part = part + part[:1] * (batch_size - len(part))
+        crops = [source.crop(index, start) for index, start in part]
+        weight = source.sample_weight[[index for index, _ in part]].astype(np.float32)
+        weight[len(wanted) - first :] = 0
+        batches.append(
+            Batch(
+                np.stack([x for x, _ in crops]),
+                np.stack([target for _, target in crops]),
+                weight,
+                np.zeros((batch_size, 0), np.float32),
+            )
+        )
+    return batches
+
+
+def _pad_target(target: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Mirror a target without a channel axis, or with one, up to `shape`."""
+    if target.ndim == len(shape):
+        return pad_to(target[..., np.newaxis], shape)[..., 0]
+    return pad_to(target, shape)
+
+
+def _owned_bytes(array: np.ndarray) -> int:
+    """Return the memory that keeping an array costs: none for a view or a memmap."""
+    return 0 if isinstance(array, np.memmap) or array.base is not None else array.nbytes

@@ -1,0 +1,332 @@
+"""The training loop."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from instantdl.exceptions import InstantDLWarning
+from instantdl.training._batches import Batch, TrainingBatches
+from instantdl.training._checkpoint import Checkpoint
+from instantdl.training._logs import Logs
+from instantdl.training._network import CompiledNetwork
+
+_WARM_UP = 0.05
+_FINAL_RATE = 0.01
+
+
+class EpochListener(Protocol):
+    """What wants to know of epochs, and may end the training."""
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Hear that an epoch begins."""
+
+    def on_epoch_end(self, epoch: int, weights: Callable[[], list[Any]]) -> bool:
+        """Hear that it has ended; return True to stop."""
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How long and how fast to train.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training images at most.
+
+    learning_rate : float
+        The highest one.
+
+    schedule : {"cosine", "constant"}, default="cosine"
+        "cosine" warms up over the first twentieth and then falls to a hundredth,
+        along the epochs or, with a time limit, along the clock.
+
+    early_stopping : bool, default=True
+        Stop when the validation loss has not improved for `n_iter_no_change` epochs.
+
+    n_iter_no_change : int, default=20
+        See there.
+
+    tol : float, default=1e-4
+        The least improvement that counts.
+
+    time_limit : float or None, default=None
+        Seconds from `started` on.
+
+    started : float or None, default=None
+        Value of `time.monotonic()` when the time began to count; None is now.
+
+    Examples
+    --------
+    >>> from instantdl.training import FitSettings
+    >>> FitSettings(epochs=10, learning_rate=1e-3).early_stopping
+    True
+    """
+
+    epochs: int
+    learning_rate: float
+    schedule: str = "cosine"
+    early_stopping: bool = True
+    n_iter_no_change: int = 20
+    tol: float = 1e-4
+    time_limit: float | None = None
+    started: float | None = None
+
+
+@dataclass
+class FitState:
+    """Where a training stands; all of it is plain numbers and arrays.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs done.
+
+    weights : list of ndarray
+        The best so far.
+
+    history : dict of str to list of float
+        One value per epoch.
+
+    best_epoch, best_loss : int, float
+        When the best weights were found (counted from 0), and their loss.
+
+    elapsed : float
+        Seconds spent so far.
+
+    Examples
+    --------
+    >>> from instantdl.training import FitState
+    >>> FitState().epoch
+    0
+    """
+
+    epoch: int = 0
+    weights: list[np.ndarray] = field(default_factory=list)
+    history: dict[str, list[float]] = field(default_factory=dict)
+    best_epoch: int = -1
+    best_loss: float = math.inf
+    elapsed: float = 0.0
+
+
+def fit_network(
+    network: CompiledNetwork,
+    batches: TrainingBatches,
+    validation: Sequence[Batch],
+    settings: FitSettings,
+    *,
+    weights: list[np.ndarray],
+    class_weight: np.ndarray,
+    logs: Logs | None = None,
+    checkpoint: Checkpoint | None = None,
+    listeners: Sequence[EpochListener] = (),
+) -> FitState:
+    """Fit a network to batches and return the best weights found.
+
+    Parameters
+    ----------
+    network : CompiledNetwork
+        Borrowed; what it holds before does not matter.
+
+    batches : TrainingBatches
+        What to learn from.
+
+    validation : sequence of Batch
+        What the best weights are chosen by. When empty, the last weights are kept
+        and there is no early stopping.
+
+    settings : FitSettings
+        How long and how fast.
+
+    weights : list of ndarray
+        Where to begin.
+
+    class_weight : ndarray of shape (n_classes,)
+        For the loss.
+
+    logs : Logs, default=None
+        Progress bar and log files.
+
+    checkpoint : Checkpoint, default=None
+        Where the state is kept after each epoch, and taken up again.
+
+    listeners : sequence of EpochListener, default=()
+        Told of every epoch.
+
+    Returns
+    -------
+    FitState
+        How it went. Ctrl-C ends the training early, with a warning.
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss is not finite before any epoch was completed.
+    """
+    loop = _Loop(network, batches, validation, settings, class_weight, logs or Logs())
+    network.load_weights(weights)
+    network.load_optimizer_state(None)
+    saved = None if checkpoint is None else checkpoint.read()
+    if saved is not None:
+        loop.restore(saved)
+    try:
+        with loop.logs:
+            loop.run(listeners, checkpoint)
+    except KeyboardInterrupt:
+        warnings.warn(
+            "Training was interrupted by the keyboard. The best weights so far are "
+            "kept.",
+            InstantDLWarning,
+            stacklevel=2,
+        )
+    if not loop.state.weights:
+        loop.state.weights = network.get_weights()
+    return loop.state
+
+
+class _Loop:
+    """One run of the training loop."""
+
+    def __init__(
+        self,
+        network: CompiledNetwork,
+        batches: TrainingBatches,
+        validation: Sequence[Batch],
+        settings: FitSettings,
+        class_weight: np.ndarray,
+        logs: Logs,
+    ) -> None:
+        self.network = network
+        self.batches = batches
+        self.validation = validation
+        self.settings = settings
+        self.class_weight = class_weight.astype(np.float32)
+        self.logs = logs
+        self.state = FitState()
+        started = settings.started
+        self.started = time.monotonic() if started is None else started
+        self.validation_seconds = 0.0
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        self.network.load_weights(saved.pop("current"))
+        self.network.load_optimizer_state(saved.pop("optimizer"))
+        self.state = FitState(**saved)
+        self.started -= self.state.elapsed
+
+    def run(
+        self, listeners: Sequence[EpochListener], checkpoint: Checkpoint | None
+    ) -> None:
+        settings, state = self.settings, self.state
+        self.logs.start(settings, len(self.batches), self.batches.batch_size, state)
+        while state.epoch < settings.epochs and not self.is_over():
+            for listener in listeners:
+                listener.on_epoch_begin(state.epoch)
+            self.run_epoch()
+            if checkpoint is not None:
+                checkpoint.write(
+                    state,
+                    current=self.network.get_weights(),
+                    optimizer=self.network.optimizer_state(),
+                )
+            stops = [
+                listener.on_epoch_end(state.epoch - 1, self.network.get_weights)
+                for listener in listeners
+            ]
+            if any(stops) or self.has_stalled():
+                break
+
+    def run_epoch(self) -> None:
+        total, count, rate = 0.0, 0, 0.0
+        for batch in self.batches.epoch(self.state.epoch):
+            rate = self.learning_rate(count)
+            loss = self.network.train(
+                batch.x,
+                batch.target,
+                class_weight=self.class_weight,
+                sample_weight=batch.sample_weight,
+                noise=batch.noise,
+                learning_rate=rate,
+            )
+            if not math.isfinite(loss):
+                raise FloatingPointError(
+                    f"The loss must stay finite. Got {loss} in epoch "
+                    f"{self.state.epoch + 1}, step {count + 1}. Lower "
+                    "`learning_rate`, or set `precision='float32'`."
+                )
+            total, count = total + loss, count + 1
+            self.logs.step(loss, self.progress(count))
+            if self.is_over():
+                break
+        self.finish_epoch({"loss": total / count, "learning_rate": rate})
+
+    def finish_epoch(self, values: dict[str, float]) -> None:
+        state = self.state
+        monitored = values["loss"]
+        if self.validation:
+            began = time.monotonic()
+            monitored = values["val_loss"] = self.validation_loss()
+            self.validation_seconds = time.monotonic() - began
+        for name, value in values.items():
+            state.history.setdefault(name, []).append(float(value))
+        better = monitored < state.best_loss - self.settings.tol
+        if better or not self.validation or not state.weights:
+            state.best_loss, state.best_epoch = monitored, state.epoch
+            state.weights = self.network.get_weights()
+        state.epoch += 1
+        state.elapsed = time.monotonic() - self.started
+        self.logs.epoch(state.epoch, values)
+
+    def validation_loss(self) -> float:
+        losses, weights = [], []
+        for batch in self.validation:
+            losses.append(
+                self.network.evaluate(
+                    batch.x,
+                    batch.target,
+                    class_weight=self.class_weight,
+                    sample_weight=batch.sample_weight,
+                )
+            )
+            weights.append(float(batch.sample_weight.sum()))
+        if sum(weights) == 0:
+            return float(np.mean(losses))
+        return float(np.average(losses, weights=weights))
+
+    def progress(self, step: int) -> float:
+        """Return which part of the training is done, by steps or by the clock."""
+        settings = self.settings
+        steps = (self.state.epoch + step / len(self.batches)) / settings.epochs
+        if settings.time_limit is None:
+            return min(steps, 1.0)
+        clock = (time.monotonic() - self.started) / max(self.seconds(), 1e-9)
+        return min(max(steps, clock), 1.0)
+
+    def learning_rate(self, step: int) -> float:
+        highest = self.settings.learning_rate
+        if self.settings.schedule == "constant":
+            return highest
+        done = self.progress(step)
+        if done < _WARM_UP:
+            return highest * (_FINAL_RATE + (1 - _FINAL_RATE) * done / _WARM_UP)
+        falling = (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP))) / 2
+        return highest * (_FINAL_RATE + (1 - _FINAL_RATE) * falling)
+
+    def seconds(self) -> float:
+        """Return the seconds that training itself may take."""
+        limit = self.settings.time_limit
+        return math.inf if limit is None else limit - self.validation_seconds
+
+    def is_over(self) -> bool:
+        return time.monotonic() - self.started >= self.seconds()
+
+    def has_stalled(self) -> bool:
+        settings, state = self.settings, self.state
+        return (
+            settings.early_stopping
+            and bool(self.validation)
+            and state.epoch - 1 - state.best_epoch >= settings.n_iter_no_change
+        )

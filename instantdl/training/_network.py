@@ -1,0 +1,394 @@
+"""Compiled networks: traced once, lent to one estimator after another."""
+
+import random
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from instantdl.networks import (
+    ChannelDropout,
+    count_noise,
+    dropout_noise,
+    split_at_dropout,
+)
+
+_MAX_CACHED = 4
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What a compiled network depends on.
+
+    Parameters
+    ----------
+    key : hashable
+        Tells networks apart: equal keys, equal networks.
+
+    build : callable
+        Takes nothing and returns the `keras.Model`, whose output has no activation.
+
+    loss : callable
+        `loss(target, logits, class_weight, sample_weight) -> scalar`.
+
+    activate : callable
+        Turns the network's output into what `predict` returns.
+
+    summarise : callable
+        Turns activated output into the numbers whose mean over Monte Carlo draws is
+        wanted.
+
+    optimizer : str, default="adam"
+        Name of a Keras optimizer.
+
+    Examples
+    --------
+    >>> from instantdl.networks import build_loss, build_unet
+    >>> from instantdl.training import NetworkSpec, class_probabilities, class_summary
+    >>> spec = NetworkSpec(
+    ...     key=("tiny",),
+    ...     build=lambda: build_unet((None, None, 1), 1, filters=2, levels=1),
+    ...     loss=build_loss("dice"),
+    ...     activate=class_probabilities, summarise=class_summary,
+    ... )
+    >>> spec.optimizer
+    'adam'
+    """
+
+    key: Hashable
+    build: Callable[[], keras.Model]
+    loss: Callable[..., Any]
+    activate: Callable[[Any], Any]
+    summarise: Callable[[Any], Any]
+    optimizer: str = "adam"
+
+
+class CompiledNetwork:
+    """A network, its optimizer and its traced functions.
+
+    An estimator owns weights as arrays and puts them in with `load_weights` before
+    use; see `borrow_network`.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        What to build.
+
+    Attributes
+    ----------
+    n_noise : int
+        Uniform numbers that dropout needs for one sample; 0 without dropout.
+
+    n_traces : int
+        How many functions have been traced so far.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.networks import build_loss, build_unet
+    >>> from instantdl.training import (
+    ...     CompiledNetwork, NetworkSpec, class_probabilities, class_summary)
+    >>> network = CompiledNetwork(NetworkSpec(
+    ...     key=("tiny",),
+    ...     build=lambda: build_unet((None, None, 1), 1, filters=2, levels=1),
+    ...     loss=build_loss("dice"),
+    ...     activate=class_probabilities, summarise=class_summary,
+    ... ))
+    >>> network.load_weights(network.initial_weights(seed=0))
+    >>> network.predict(np.zeros((1, 4, 4, 1), "float32")).shape
+    (1, 4, 4, 2)
+    """
+
+    def __init__(self, spec: NetworkSpec) -> None:
+        self.spec = spec
+        self.lock = threading.RLock()
+        self.n_traces = 0
+        self.model = _with_channel_dropout(spec.build())
+        self.n_noise = count_noise(self.model)
+        self.optimizer = keras.optimizers.get(spec.optimizer)
+        self.optimizer.build(self.model.trainable_variables)
+        self._owner: object = None
+        self._make_functions()
+
+    def _make_functions(self) -> None:
+        images = tf.TensorSpec(self.model.input_shape, tf.float32)
+        self._train = tf.function(self._train_step, reduce_retracing=True)
+        self._evaluate = tf.function(self._loss_step, reduce_retracing=True)
+        self._predict = tf.function(self._predict_step, input_signature=[images])
+        parts = split_at_dropout(self.model) if self.n_noise else None
+        if parts is not None:
+            self._first, self._second = parts
+            self._features = tf.function(
+                self._features_step, input_signature=[images]
+            )
+            self._draw = tf.function(self._draw_step, reduce_retracing=True)
+
+    def _train_step(
+        self, x: Any, target: Any, class_weight: Any, sample_weight: Any, noise: Any
+    ) -> Any:
+        self.n_traces += 1
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape, dropout_noise(noise if self.n_noise else None):
+            logits = self.model(x, training=True)
+            loss = self.spec.loss(target, logits, class_weight, sample_weight)
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return loss
+
+    def _loss_step(
+        self, x: Any, target: Any, class_weight: Any, sample_weight: Any
+    ) -> Any:
+        self.n_traces += 1
+        logits = self.model(x, training=False)
+        return self.spec.loss(target, logits, class_weight, sample_weight)
+
+    def _predict_step(self, x: Any) -> Any:
+        self.n_traces += 1
+        return self.spec.activate(self.model(x, training=False))
+
+    def _features_step(self, x: Any) -> Any:
+        self.n_traces += 1
+        return self._first(x, training=False)
+
+    def _draw_step(self, features: Any, noise: Any) -> Any:
+        self.n_traces += 1
+        n_draws = tf.shape(noise)[0]
+        features = [tf.repeat(feature, n_draws, axis=0) for feature in features]
+        with dropout_noise(noise):
+            values = self.spec.activate(self._second(features, training=False))
+        return tf.reduce_sum(self.spec.summarise(values), axis=0)
+
+    def train(
+        self,
+        x: np.ndarray,
+        target: np.ndarray,
+        *,
+        class_weight: np.ndarray,
+        sample_weight: np.ndarray,
+        noise: np.ndarray,
+        learning_rate: float,
+    ) -> float:
+        """Do one optimizer step on a batch and return its loss."""
+        self.optimizer.learning_rate.assign(learning_rate)
+        arguments = _tensors(x, target, class_weight, sample_weight, noise)
+        return float(self._train(*arguments))
+
+    def evaluate(
+        self,
+        x: np.ndarray,
+        target: np.ndarray,
+        *,
+        class_weight: np.ndarray,
+        sample_weight: np.ndarray,
+    ) -> float:
+        """Return the loss of a batch, dropout off."""
+        return float(self._evaluate(*_tensors(x, target, class_weight, sample_weight)))
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Return the activated output of a batch, dropout off."""
+        return self._predict(tf.convert_to_tensor(x)).numpy()
+
+    def features(self, x: np.ndarray) -> list[Any]:
+        """Return what the part before the first dropout gives for one image."""
+        return tf.nest.flatten(self._features(tf.convert_to_tensor(x)))
+
+    def draw(self, features: Sequence[Any], noise: np.ndarray) -> np.ndarray:
+        """Return the summary of one image's features, summed over rows of noise."""
+        return self._draw(list(features), tf.convert_to_tensor(noise)).numpy()
+
+    def initial_weights(self, seed: int) -> list[np.ndarray]:
+        """Return freshly drawn weights; the network itself stays as it is."""
+        if any(variable.name not in _INITIAL for variable in self.model.weights):
+            return self._rebuilt_weights(seed)
+        rng = np.random.default_rng(seed)
+        return [_INITIAL[v.name](rng, v.shape) for v in self.model.weights]
+
+    def _rebuilt_weights(self, seed: int) -> list[np.ndarray]:
+        # Keras' initializers take their seeds from Python's generator.
+        state = random.getstate()
+        try:
+            random.seed(seed)
+            return _with_channel_dropout(self.spec.build()).get_weights()
+        finally:
+            random.setstate(state)
+
+    def load_weights(self, weights: Sequence[np.ndarray], owner: object = None) -> None:
+        """Put weights in, unless `owner` is the one whose weights are in already."""
+        if owner is not None and self._owner is owner:
+            return
+        self._owner = owner
+        for variable, value in zip(self.model.weights, weights, strict=True):
+            variable.assign(value)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of all weights."""
+        return [np.array(variable) for variable in self.model.weights]
+
+    def optimizer_state(self) -> list[np.ndarray]:
+        """Return copies of the optimizer's variables."""
+        return [np.array(variable) for variable in self.optimizer.variables]
+
+    def load_optimizer_state(self, state: Sequence[np.ndarray] | None) -> None:
+        """Put an optimizer state in; None starts afresh."""
+        for i, variable in enumerate(self.optimizer.variables):
+            value = np.zeros(variable.shape) if state is None else state[i]
+            variable.assign(tf.cast(value, variable.dtype))
+
+
+def class_probabilities(logits: Any) -> Any:
+    """Turn a network's output into probabilities of all classes.
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., n_outputs)
+        One output means two classes.
+
+    Returns
+    -------
+    tensor of shape (..., n_classes)
+        Float32, summing to 1 over the last axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.training import class_probabilities
+    >>> np.asarray(class_probabilities(np.zeros((1, 1), "float32")))
+    array([[0.5, 0.5]], dtype=float32)
+    """
+    logits = tf.cast(logits, tf.float32)
+    if logits.shape[-1] == 1:
+        p = tf.sigmoid(logits)
+        return tf.concat([1 - p, p], axis=-1)
+    return tf.nn.softmax(logits)
+
+
+def class_summary(probabilities: Any) -> Any:
+    """Put the entropy of each pixel's probabilities behind them.
+
+    Parameters
+    ----------
+    probabilities : tensor of shape (..., n_classes)
+        Summing to 1 over the last axis.
+
+    Returns
+    -------
+    tensor of shape (..., n_classes + 1)
+        The entropy is in units of its maximum, so that it lies in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.training import class_summary
+    >>> np.asarray(class_summary(np.array([[0.5, 0.5], [0.0, 1.0]], "float32")))
+    array([[0.5, 0.5, 1. ],
+           [0. , 1. , 0. ]], dtype=float32)
+    """
+    terms = tf.math.xlogy(probabilities, probabilities)
+    scale = -1 / np.log(probabilities.shape[-1])
+    entropy = tf.reduce_sum(terms, axis=-1, keepdims=True) * scale
+    return tf.concat([probabilities, tf.abs(entropy)], axis=-1)
+
+
+_cache: OrderedDict[Hashable, list[CompiledNetwork]] = OrderedDict()
+_cache_lock = threading.Lock()
+
+
+@contextmanager
+def borrow_network(spec: NetworkSpec) -> Iterator[CompiledNetwork]:
+    """Lend a compiled network for the length of a block.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        What it must be. Networks are kept by `spec.key` and reused: the weights and
+        the optimizer state in it are whatever the last borrower left.
+
+    Yields
+    ------
+    CompiledNetwork
+        Nobody else, in any thread, has it until the block ends.
+
+    Examples
+    --------
+    >>> from instantdl.networks import build_loss, build_unet
+    >>> from instantdl.training import (
+    ...     NetworkSpec, borrow_network, class_probabilities, class_summary)
+    >>> spec = NetworkSpec(
+    ...     key=("tiny",),
+    ...     build=lambda: build_unet((None, None, 1), 1, filters=2, levels=1),
+    ...     loss=build_loss("dice"),
+    ...     activate=class_probabilities, summarise=class_summary,
+    ... )
+    >>> with borrow_network(spec) as network:
+    ...     network.n_noise
+    6
+    """
+    with _cache_lock:
+        idle = _cache.get(spec.key, [])
+        network = idle.pop() if idle else None
+    if network is None:
+        network = CompiledNetwork(spec)
+    try:
+        yield network
+    finally:
+        with _cache_lock:
+            _cache.setdefault(spec.key, []).append(network)
+            _cache.move_to_end(spec.key)
+            while len(_cache) > _MAX_CACHED:
+                _cache.popitem(last=False)
+
+
+def _with_channel_dropout(model: keras.Model) -> keras.Model:
+    """Put `ChannelDropout` in the place of Keras' own dropout layers."""
+    kinds = tuple(
+        getattr(keras.layers, name)
+        for name in (
+            "Dropout",
+            "SpatialDropout1D",
+            "SpatialDropout2D",
+            "SpatialDropout3D",
+        )
+    )
+    if not any(isinstance(layer, kinds) for layer in model.layers):
+        return model
+    return keras.models.clone_model(
+        model,
+        clone_function=lambda layer: (
+            ChannelDropout(layer.rate, dtype=layer.dtype_policy)
+            if isinstance(layer, kinds)
+            else layer
+        ),
+    )
+
+
+def _tensors(*arrays: np.ndarray) -> list[Any]:
+    return [tf.convert_to_tensor(array) for array in arrays]
+
+
+def _he_normal(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
+    fan_in = int(np.prod(shape[:-1]))
+    values = rng.standard_normal(shape, np.float32)
+    return np.clip(values, -2, 2) * np.float32(np.sqrt(2 / fan_in) / 0.88)
+
+
+def _zeros(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
+    return np.zeros(shape, np.float32)
+
+
+def _ones(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
+    return np.ones(shape, np.float32)
+
+
+_INITIAL: dict[str, Callable[[np.random.Generator, Sequence[int]], np.ndarray]] = {
+    "kernel": _he_normal,
+    "bias": _zeros,
+    "beta": _zeros,
+    "moving_mean": _zeros,
+    "gamma": _ones,
+    "moving_variance": _ones,
+}

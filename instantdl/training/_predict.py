@@ -1,0 +1,204 @@
+"""Run a network over images of any size, tile by tile, in constant memory."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from instantdl.images import Normalizer, pad_to, round_up
+from instantdl.training._network import CompiledNetwork
+
+# About four images of 256 x 256 keep two cores as busy as more would.
+_PIXELS_PER_BATCH = 2**18
+
+
+class Tile(NamedTuple):
+    """A part of an image: what the network sees and what of it is used."""
+
+    window: tuple[slice, ...]
+    inner: tuple[slice, ...]
+    outer: tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How images are cut for a network.
+
+    Parameters
+    ----------
+    stride : tuple of int
+        Per axis the number that the network's input must be a multiple of.
+
+    margin : tuple of int
+        Pixels around a tile that the network is shown besides. With the network's
+        receptive field, tiles give exactly what the whole image would.
+
+    tile_shape : tuple of int
+        Size of the part that is predicted at once; rounded up to `stride`.
+
+    Examples
+    --------
+    >>> from instantdl.training import Tiling
+    >>> tiling = Tiling(stride=(4, 4), margin=(8, 8), tile_shape=(16, 16))
+    >>> [tile.outer for tile in tiling.tiles((20, 40))][1:]
+    [(slice(0, 20, None), slice(16, 32, None)), (slice(0, 20, None), slice(32, 40, None))]
+    """
+
+    stride: tuple[int, ...]
+    margin: tuple[int, ...]
+    tile_shape: tuple[int, ...]
+
+    def tiles(self, shape: Sequence[int]) -> list[Tile]:
+        """Return the tiles of an image; all windows have one shape.
+
+        Parameters
+        ----------
+        shape : sequence of int
+            Spatial size of the image.
+
+        Returns
+        -------
+        list of Tile
+            `window` lies in the image padded at its end to a multiple of `stride`,
+            `inner` in the window, `outer` in the image.
+        """
+        axes = zip(shape, self.stride, self.margin, self.tile_shape, strict=True)
+        return [
+            Tile(*zip(*parts, strict=True))
+            for parts in itertools.product(*(_axis_tiles(*axis) for axis in axes))
+        ]
+
+
+def _axis_tiles(
+    size: int, stride: int, margin: int, tile: int
+) -> list[tuple[slice, slice, slice]]:
+    """Return window, inner and outer slices along one axis."""
+    padded, step = round_up(size, stride), round_up(tile, stride)
+    margin = round_up(margin, stride)
+    length = step + 2 * margin
+    if padded <= length:
+        return [(slice(0, padded), slice(0, size), slice(0, size))]
+    parts = []
+    for start in range(0, size, step):
+        stop = min(start + step, size)
+        first = min(max(start - margin, 0), padded - length)
+        parts.append(
+            (
+                slice(first, first + length),
+                slice(start - first, stop - first),
+                slice(start, stop),
+            )
+        )
+    return parts
+
+
+class Part(NamedTuple):
+    """A predicted tile: number of the image, place in it, values."""
+
+    index: int
+    place: tuple[slice, ...]
+    values: np.ndarray
+
+
+class _Window(NamedTuple):
+    index: int
+    tile: Tile
+    x: np.ndarray
+
+
+def predict_parts(
+    network: CompiledNetwork,
+    images: Sequence[np.ndarray],
+    normalizer: Normalizer,
+    tiling: Tiling,
+) -> Iterator[Part]:
+    """Predict images part by part, dropout off.
+
+    Parameters
+    ----------
+    network : CompiledNetwork
+        With its weights in.
+
+    images : sequence of ndarray of shape (*spatial, channels)
+        Read one after the other.
+
+    normalizer : Normalizer
+        Scales each image, by statistics of the whole of it.
+
+    tiling : Tiling
+        How to cut.
+
+    Yields
+    ------
+    Part
+        Values of shape (*tile, n_outputs), float32, image by image, in order.
+    """
+    for batch in _batches(_windows(images, normalizer, tiling)):
+        values = network.predict(np.stack([window.x for window in batch]))
+        for window, value in zip(batch, values, strict=True):
+            yield Part(window.index, window.tile.outer, value[window.tile.inner])
+
+
+def draw_parts(
+    network: CompiledNetwork,
+    images: Sequence[np.ndarray],
+    normalizer: Normalizer,
+    tiling: Tiling,
+    noise: np.ndarray,
+) -> Iterator[Part]:
+    """Average the network's summary over Monte Carlo dropout, part by part.
+
+    The layers before the first dropout are computed once for all draws.
+
+    Parameters
+    ----------
+    network : CompiledNetwork
+        With its weights in, and with dropout.
+
+    images, normalizer, tiling
+        As in `predict_parts`.
+
+    noise : ndarray of shape (n_draws, n_noise)
+        One row is one sampled network, the same for all images and tiles.
+
+    Yields
+    ------
+    Part
+        Means over the draws of what the network's `summarise` gives.
+    """
+    for window in _windows(images, normalizer, tiling):
+        features = network.features(window.x[np.newaxis])
+        pixels = int(np.prod(window.x.shape[:-1]))
+        step = max(1, _PIXELS_PER_BATCH // pixels)
+        total: Any = 0
+        for first in range(0, len(noise), step):
+            total = total + network.draw(features, noise[first : first + step])
+        values = (total / len(noise)).astype(np.float32)
+        yield Part(window.index, window.tile.outer, values[window.tile.inner])
+
+
+def _windows(
+    images: Sequence[np.ndarray], normalizer: Normalizer, tiling: Tiling
+) -> Iterator[_Window]:
+    for index, image in enumerate(images):
+        statistics = normalizer.statistics(image)
+        for tile in tiling.tiles(image.shape[:-1]):
+            x = normalizer.apply(image[tile.window], statistics)
+            shape = [axis.stop - axis.start for axis in tile.window]
+            yield _Window(index, tile, pad_to(x, shape))
+
+
+def _batches(windows: Iterator[_Window]) -> Iterator[list[_Window]]:
+    """Put windows of one shape together, as many as are worth it."""
+    batch: list[_Window] = []
+    for window in windows:
+        pixels = int(np.prod(window.x.shape[:-1]))
+        full = len(batch) * pixels >= _PIXELS_PER_BATCH
+        if batch and (full or batch[0].x.shape != window.x.shape):
+            yield batch
+            batch = []
+        batch.append(window)
+    if batch:
+        yield batch

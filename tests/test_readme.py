@@ -1,0 +1,29 @@
+"""What the README shows must run."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_example_is_python(number):
+    compile(EXAMPLES[number], f"README example {number}", "exec")
+
+
+@pytest.mark.slow
+def test_first_example_runs(tmp_path, capsys):
+    exec(EXAMPLES[0].replace("time_limit=60", "time_limit=3"), {})
+    assert (tmp_path / "nuclei.instantdl").is_file()
+    assert "[" in capsys.readouterr().out
+
+
+def test_commands_stand_alone_on_one_line():
+    commands = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
+    assert len(commands) == 2
+    for command in commands:
+        assert command.count("\n") == 1
+        assert command.startswith("python3 -m venv .venv && ")
