@@ -77,6 +77,9 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         "verbose": ["verbose"],
     }
 
+    network: Any
+    history_: dict[str, list[float]]
+
     # What `save` writes besides the parameters, and `load` reads.
     _fitted_names: ClassVar[tuple[str, ...]] = (
         "n_channels_in_",
@@ -178,6 +181,10 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         text = repr((type(self).__name__, parameters, shapes, seeds))
         fingerprint = hashlib.sha256(text.encode()).hexdigest()
         return Checkpoint(folder / "checkpoint.npz", fingerprint)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell whether there are weights, which an aborted `fit` does not leave."""
+        return hasattr(self, "_weights")
 
     def _check_fitted(self) -> None:
         """Raise if attributes that `fit` sets are missing, as in a damaged file."""

@@ -59,21 +59,29 @@ class DenseEstimator(BaseImageEstimator):
         "margin_",
     )
 
-    def _settle_patches(self, images: CheckedImages) -> None:
-        """Choose patches, strides and precision from the training images."""
-        from instantdl.networks import unet_margin, unet_strides
+    strides_: tuple[tuple[int, ...], ...]
+    margin_: tuple[int, ...]
+    patch_shape_: tuple[int, ...]
 
+    def _settle_patches(self, images: CheckedImages, n_outputs: int) -> None:
+        """Choose patches, strides and precision from the training images."""
+        from instantdl.networks import measure_network, unet_margin, unet_strides
         from instantdl.training import choose_precision
 
         rank = images.spatial_ndim
         shapes = np.array([images.shape(i) for i in range(len(images))])
         wanted = self._wanted_patch(shapes, rank)
-        self.strides_ = unet_strides(wanted, self.levels)
+        if callable(self.network):
+            network = self._build_network(n_outputs)()
+            stride, self.margin_ = measure_network(network, n_outputs=n_outputs)
+            self.strides_ = (stride,)
+        else:
+            self.strides_ = unet_strides(wanted, self.levels)
+            self.margin_ = unet_margin(self.strides_, rank)
         self.patch_shape_ = tuple(
             round_up(length, step)
             for length, step in zip(wanted, self._total_stride(rank), strict=True)
         )
-        self.margin_ = unet_margin(self.strides_, rank)
         sizes = [self.patch_shape_]
         for step in self.strides_:
             pairs = zip(sizes[-1], step, strict=True)
@@ -172,13 +180,15 @@ class DenseEstimator(BaseImageEstimator):
         else:
             result = np.empty(len(images), object)
         for part in parts:
-            if not images.stacked and result[part.index] is None:
-                result[part.index] = np.empty((*images.shape(part.index), *last), dtype)
-            result[part.index][part.place] = reduce(part.values)
+            if not images.stacked and result[part.number] is None:
+                result[part.number] = np.empty(
+                    (*images.shape(part.number), *last), dtype
+                )
+            result[part.number][part.place] = reduce(part.values)
         return result
 
     def _noise(self, n_draws: int, n_noise: int) -> NDArray[np.float32]:
-        """Return the noise of the sampled networks: the first rows are always the same."""
+        """Return the noise of the sampled networks, a row each."""
         if n_noise == 0:
             raise ValueError(
                 "`predict_uncertainty` needs a network with dropout. Got "
@@ -217,7 +227,7 @@ def check_shape(shape: Sequence[Any], rank: int, name: str) -> list[int]:
     """
     lengths = list(shape)
     if len(lengths) != rank or not all(
-        isinstance(length, Integral) and length >= 1 for length in lengths
+        isinstance(length, int | np.integer) and length >= 1 for length in lengths
     ):
         raise ValueError(
             f"`{name}` must hold {rank} ints >= 1, one for each spatial axis of the "

@@ -79,7 +79,7 @@ def save_model(estimator: "BaseImageEstimator", path: Path) -> None:
             for name in _MEMBERS:
                 # A fixed date: the same model gives the same file.
                 archive.writestr(zipfile.ZipInfo(name), contents[name])
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

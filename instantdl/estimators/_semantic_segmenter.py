@@ -1,6 +1,6 @@
 """SemanticSegmenter: a class for every pixel."""
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -225,6 +225,9 @@ default="percentile"
         "threshold_",
     )
 
+    classes_: NDArray[Any]
+    threshold_: float
+
     def __init__(
         self,
         *,
@@ -354,7 +357,7 @@ default="percentile"
         self.spatial_ndim_in_ = images.spatial_ndim
         self.normalizer_ = self._fit_normalizer(images)
         self._noise_seed = seeds[3]
-        self._settle_patches(images)
+        self._settle_patches(images, self._n_outputs())
 
     def _split(
         self, survey: MaskSurvey, groups: NDArray[Any] | None, seed: int
@@ -456,6 +459,9 @@ default="percentile"
         pixels = np.maximum(counts.sum(axis=0), 1)
         return pixels.sum() / (len(pixels) * pixels)
 
+    def _n_outputs(self) -> int:
+        return 1 if len(self.classes_) == 2 else len(self.classes_)
+
     def _network_spec(self) -> "NetworkSpec":
         from instantdl.networks import build_loss
         from instantdl.training import (
@@ -464,7 +470,7 @@ default="percentile"
             class_summary,
         )
 
-        n_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
+        n_outputs = self._n_outputs()
         return NetworkSpec(
             key=("semantic", self.loss, *self._network_key(n_outputs)),
             build=self._build_network(n_outputs),
@@ -476,7 +482,7 @@ default="percentile"
 
     def _settle_threshold(self, images: CheckedImages, masks: CheckedMasks) -> None:
         self.threshold_ = 0.5
-        if isinstance(self.threshold, Real):
+        if not isinstance(self.threshold, str):
             self.threshold_ = float(self.threshold)
         elif self.threshold == "otsu":
             self.threshold_ = float("nan")
@@ -494,7 +500,7 @@ default="percentile"
         counts = np.zeros((2, _HISTOGRAM_BINS), np.int64)
         parts = predict_parts(network, images, self.normalizer_, self._tiling())
         for part in parts:
-            truth = masks[part.index][part.place] == self.classes_[1]
+            truth = masks[part.number][part.place] == self.classes_[1]
             for row, chosen in zip(counts, (~truth, truth), strict=True):
                 row += np.histogram(part.values[..., 1][chosen], edges)[0]
         # from each edge on, what lies above it is called foreground
@@ -529,9 +535,7 @@ default="percentile"
             return self._predict_otsu(images)
         with self._borrowed() as network:
             parts = predict_parts(network, images, self.normalizer_, self._tiling())
-            return self._collect(
-                images, parts, self._label, dtype=self.classes_.dtype
-            )
+            return self._collect(images, parts, self._label, dtype=self.classes_.dtype)
 
     def _label(self, probabilities: NDArray[Any]) -> NDArray[Any]:
         if len(self.classes_) == 2:
@@ -619,7 +623,7 @@ default="percentile"
         images = self._check_predict(X)
         if kind not in _KINDS:
             raise ValueError(f"`kind` must be one of {_KINDS}. Got {kind!r}.")
-        if not isinstance(n_draws, Integral) or n_draws < 1:
+        if not isinstance(n_draws, int | np.integer) or n_draws < 1:
             raise ValueError(f"`n_draws` must be an int >= 1. Got {n_draws!r}.")
         with self._borrowed() as network:
             parts = draw_parts(

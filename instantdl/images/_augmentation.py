@@ -187,8 +187,7 @@ class Augmentation(BaseEstimator):  # type: ignore[misc, unused-ignore]
         >>> Augmentation(zoom=-1).check()
         Traceback (most recent call last):
         ...
-        ValueError: The 'zoom' parameter of Augmentation must be a float in the range \
-[0.0, inf). Got -1 instead.
+        ValueError: The 'zoom' parameter of Augmentation must be a float in the ...
         """
         for name in ("flip", "rotate90"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):

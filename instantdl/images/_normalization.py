@@ -130,8 +130,11 @@ default='percentile'
 
         Returns
         -------
-        offset, scale : ndarray of shape (n_channels,), float32
-            The scale of a constant channel is infinite: it becomes 0.
+        offset : ndarray of shape (n_channels,), float32
+            What is subtracted.
+
+        scale : ndarray of shape (n_channels,), float32
+            What is divided by; infinite for a constant channel, which becomes 0.
 
         Raises
         ------

@@ -222,7 +222,7 @@ def blend_tiles(
     Returns
     -------
     ndarray of shape (*shape[, n_channels])
-        float64 if the tiles are, else float32.
+        Of dtype float64 if the tiles are, else float32.
 
     Raises
     ------

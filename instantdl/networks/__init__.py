@@ -14,6 +14,7 @@ from instantdl.networks._blocks import (  # noqa: E402
     dropout_noise,
 )
 from instantdl.networks._losses import LOSSES, build_loss  # noqa: E402
+from instantdl.networks._measure import measure_network  # noqa: E402
 from instantdl.networks._split import split_at_dropout  # noqa: E402
 from instantdl.networks._unet import (  # noqa: E402
     build_unet,
@@ -29,6 +30,7 @@ __all__ = [
     "build_unet",
     "count_noise",
     "dropout_noise",
+    "measure_network",
     "split_at_dropout",
     "unet_margin",
     "unet_strides",

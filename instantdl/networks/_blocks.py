@@ -1,4 +1,4 @@
-"""Layers that the networks share: normalisation, dropout with given noise, upsampling."""
+"""Layers that the networks share: normalisation, and dropout by given noise."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

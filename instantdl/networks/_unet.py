@@ -212,9 +212,7 @@ def unet_margin(strides: Sequence[Sequence[int]], rank: int) -> tuple[int, ...]:
     >>> unet_margin([(2, 2)] * 4, 2)
     (112, 112)
     """
-    return tuple(
-        _axis_margin([step[axis] for step in strides]) for axis in range(rank)
-    )
+    return tuple(_axis_margin([step[axis] for step in strides]) for axis in range(rank))
 
 
 def _axis_margin(factors: Sequence[int]) -> int:

@@ -92,7 +92,7 @@ class PatchSource:
         return np.array([max(0, size - length) for size, length in pairs])
 
     def crop(
-        self, index: int, start: Sequence[int]
+        self, index: int, start: Sequence[int] | np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the normalised image and encoded target of one patch."""
         image, target, statistics = self.read(index)
@@ -168,7 +168,9 @@ class TrainingBatches:
         area = np.prod(self.source.patch_shape, dtype=float)
         n_spatial = len(self.source.patch_shape)
         counts = [
-            int(np.clip(round(np.prod(s[:n_spatial]) / area), 1, _MAX_PATCHES_PER_IMAGE))
+            int(
+                np.clip(round(np.prod(s[:n_spatial]) / area), 1, _MAX_PATCHES_PER_IMAGE)
+            )
             for s in shapes
         ]
         self._indices = np.repeat(np.arange(len(shapes)), counts)
@@ -199,15 +201,15 @@ class TrainingBatches:
         chosen = np.take(
             order, step * self.batch_size + np.arange(self.batch_size), mode="wrap"
         )
-        pairs = []
+        pairs: list[tuple[Any, Any]] = []
         for position, index in enumerate(chosen):
             rng = np.random.default_rng([self.seed, epoch, step, position])
             x, target = self.source.crop(int(index), self._start(int(index), rng))
             if self.augmentation is not None:
-                x, target = self.augmentation(
-                    x, target, rng=rng, nearest=self.nearest
-                )
-            pairs.append((x, target))
+                pair = self.augmentation(x, target, rng=rng, nearest=self.nearest)
+            else:
+                pair = (x, target)
+            pairs.append(pair)
         rng = np.random.default_rng([self.seed, epoch, step, self.batch_size])
         return Batch(
             np.stack([x for x, _ in pairs]),

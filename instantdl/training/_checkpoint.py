@@ -59,7 +59,7 @@ class Checkpoint:
         temporary = self.path.with_name(self.path.name + ".part")
         with temporary.open("wb") as file:
             np.savez(file, about=np.array(json.dumps(about)), **arrays)
-        os.replace(temporary, self.path)
+        temporary.replace(self.path)
 
     def read(self) -> dict[str, Any] | None:
         """Return what was kept, or None if there is nothing to go on from."""

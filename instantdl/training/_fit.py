@@ -17,6 +17,7 @@ from instantdl.training._network import CompiledNetwork
 
 _WARM_UP = 0.05
 _FINAL_RATE = 0.01
+_TRACING_SECONDS = 1.0
 
 
 class EpochListener(Protocol):
@@ -210,6 +211,7 @@ class _Loop:
         started = settings.started
         self.started = time.monotonic() if started is None else started
         self.validation_seconds = 0.0
+        self.step_seconds = math.inf
 
     def restore(self, saved: dict[str, Any]) -> None:
         self.network.load_weights(saved.pop("current"))
@@ -243,6 +245,7 @@ class _Loop:
         total, count, rate = 0.0, 0, 0.0
         for batch in self.batches.epoch(self.state.epoch):
             rate = self.learning_rate(count)
+            began = time.monotonic()
             loss = self.network.train(
                 batch.x,
                 batch.target,
@@ -257,6 +260,7 @@ class _Loop:
                     f"{self.state.epoch + 1}, step {count + 1}. Lower "
                     "`learning_rate`, or set `precision='float32'`."
                 )
+            self.step_seconds = min(self.step_seconds, time.monotonic() - began)
             total, count = total + loss, count + 1
             self.logs.step(loss, self.progress(count))
             if self.is_over():
@@ -318,7 +322,13 @@ class _Loop:
     def seconds(self) -> float:
         """Return the seconds that training itself may take."""
         limit = self.settings.time_limit
-        return math.inf if limit is None else limit - self.validation_seconds
+        if limit is None:
+            return math.inf
+        known = self.validation_seconds
+        if not known and math.isfinite(self.step_seconds):
+            # a forward pass is a third of a step; tracing it comes on top
+            known = len(self.validation) * self.step_seconds / 2 + _TRACING_SECONDS
+        return limit - known
 
     def is_over(self) -> bool:
         return time.monotonic() - self.started >= self.seconds()

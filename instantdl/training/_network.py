@@ -124,9 +124,7 @@ class CompiledNetwork:
         parts = split_at_dropout(self.model) if self.n_noise else None
         if parts is not None:
             self._first, self._second = parts
-            self._features = tf.function(
-                self._features_step, input_signature=[images]
-            )
+            self._features = tf.function(self._features_step, input_signature=[images])
             self._draw = tf.function(self._draw_step, reduce_retracing=True)
 
     def _train_step(

@@ -42,8 +42,11 @@ class Tiling:
     --------
     >>> from instantdl.training import Tiling
     >>> tiling = Tiling(stride=(4, 4), margin=(8, 8), tile_shape=(16, 16))
-    >>> [tile.outer for tile in tiling.tiles((20, 40))][1:]
-    [(slice(0, 20, None), slice(16, 32, None)), (slice(0, 20, None), slice(32, 40, None))]
+    >>> for tile in tiling.tiles((20, 40)):
+    ...     tile.outer[1], tile.window[1]
+    (slice(0, 16, None), slice(0, 32, None))
+    (slice(16, 32, None), slice(8, 40, None))
+    (slice(32, 40, None), slice(8, 40, None))
     """
 
     stride: tuple[int, ...]
@@ -97,13 +100,13 @@ def _axis_tiles(
 class Part(NamedTuple):
     """A predicted tile: number of the image, place in it, values."""
 
-    index: int
+    number: int
     place: tuple[slice, ...]
     values: np.ndarray
 
 
 class _Window(NamedTuple):
-    index: int
+    number: int
     tile: Tile
     x: np.ndarray
 
@@ -138,7 +141,7 @@ def predict_parts(
     for batch in _batches(_windows(images, normalizer, tiling)):
         values = network.predict(np.stack([window.x for window in batch]))
         for window, value in zip(batch, values, strict=True):
-            yield Part(window.index, window.tile.outer, value[window.tile.inner])
+            yield Part(window.number, window.tile.outer, value[window.tile.inner])
 
 
 def draw_parts(
@@ -176,7 +179,7 @@ def draw_parts(
         for first in range(0, len(noise), step):
             total = total + network.draw(features, noise[first : first + step])
         values = (total / len(noise)).astype(np.float32)
-        yield Part(window.index, window.tile.outer, values[window.tile.inner])
+        yield Part(window.number, window.tile.outer, values[window.tile.inner])
 
 
 def _windows(
