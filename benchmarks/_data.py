@@ -18,8 +18,8 @@ DATA = Path(
 )
 
 
-def parse_arguments(description, *, time_limit):
-    """Return the options that every benchmark has."""
+def parse_arguments(description, *, time_limit, **flags):
+    """Return the options that every benchmark has, and its own flags."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--time-limit", type=float, default=time_limit)
     parser.add_argument("--seed", type=int, default=0)
@@ -35,6 +35,8 @@ def parse_arguments(description, *, time_limit):
         metavar="NAME=VALUE",
         help="a parameter of the estimator, as JSON, to try something out",
     )
+    for name, text in flags.items():
+        parser.add_argument(f"--{name}", action="store_true", help=text)
     arguments = parser.parse_args()
     arguments.parameters = {
         name: json.loads(value)

@@ -431,6 +431,8 @@ def _spatial_ndim_of_masks(X: Any, items: Any, stacked: bool) -> int:
     """Return the number of spatial axes that masks have."""
     first = items if stacked else as_plain_array(items[0])
     ndim = first.ndim - stacked
+    if first.dtype.kind == "c":
+        check_dtype(first, "`y`")
     if first.dtype.kind in "OUS" or ndim < 1:
         raise ImageError(
             "`y` must hold one mask per image, of shape (n_samples, height, width) or"

@@ -10,7 +10,8 @@ import numpy as np
 from instantdl.images import Augmentation, Normalizer, pad_to, tile_slices
 
 _CACHE_BYTES = 2 * 2**30
-_MAX_PATCHES_PER_IMAGE = 64
+_PATCHES_PER_IMAGE = 4
+_PATCHES_PER_EPOCH = 64
 _AHEAD = 2
 
 
@@ -67,23 +68,25 @@ class PatchSource:
     normalizer: Normalizer
     patch_shape: Sequence[int]
     sample_weight: np.ndarray
-    _kept: dict[int, tuple[np.ndarray, np.ndarray, Any]] = field(default_factory=dict)
+    _kept: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     _kept_bytes: int = 0
+    _statistics: dict[int, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def read(self, index: int) -> tuple[np.ndarray, np.ndarray, Any]:
-        """Return an image, its target and its statistics; kept while memory lasts."""
+    def read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return an image and its target; they are kept while memory lasts."""
         if index in self._kept:
             return self._kept[index]
         image, target = self.images[index], self.targets[index]
-        item = (image, target, self.normalizer.statistics(image))
-        size = _owned_bytes(image) + _owned_bytes(target)
+        if index not in self._statistics:
+            self._statistics[index] = self.normalizer.statistics(image)
+        size = _n_bytes(image) + _n_bytes(target)
         if self._kept_bytes + size <= _CACHE_BYTES:
-            self._kept[index] = item
+            self._kept[index] = (image, target)
             self._kept_bytes += size
-        return item
+        return image, target
 
     def starts(self, index: int) -> np.ndarray:
         """Return per axis how many places a patch can begin at, less one."""
@@ -95,12 +98,12 @@ class PatchSource:
         self, index: int, start: Sequence[int] | np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the normalised image and encoded target of one patch."""
-        image, target, statistics = self.read(index)
+        image, target = self.read(index)
         window = tuple(
             slice(first, first + length)
             for first, length in zip(start, self.patch_shape, strict=True)
         )
-        x = self.normalizer.apply(image[window], statistics)
+        x = self.normalizer.apply(image[window], self._statistics[index])
         return (
             pad_to(x, self.patch_shape),
             _pad_target(self.encode(np.asarray(target[window])), self.patch_shape),
@@ -164,16 +167,15 @@ class TrainingBatches:
     nearest: bool = True
 
     def __post_init__(self) -> None:
-        shapes = [self.source.read(i)[0].shape for i in range(len(self.source))]
+        n_images = len(self.source)
         area = np.prod(self.source.patch_shape, dtype=float)
-        n_spatial = len(self.source.patch_shape)
-        counts = [
-            int(
-                np.clip(round(np.prod(s[:n_spatial]) / area), 1, _MAX_PATCHES_PER_IMAGE)
-            )
-            for s in shapes
-        ]
-        self._indices = np.repeat(np.arange(len(shapes)), counts)
+        room = self.source.starts
+        patch = np.asarray(self.source.patch_shape)
+        areas = [np.prod(room(i) + patch, dtype=float) for i in range(n_images)]
+        # Few large images are gone over whole; among many, none may dominate.
+        most = max(_PATCHES_PER_IMAGE, _PATCHES_PER_EPOCH // n_images)
+        counts = np.clip(np.round(np.array(areas) / area), 1, most).astype(int)
+        self._indices = np.repeat(np.arange(n_images), counts)
 
     def __len__(self) -> int:
         return max(1, -(-len(self._indices) // self.batch_size))
@@ -299,6 +301,6 @@ def _pad_target(target: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return pad_to(target, shape)
 
 
-def _owned_bytes(array: np.ndarray) -> int:
-    """Return the memory that keeping an array costs: none for a view or a memmap."""
-    return 0 if isinstance(array, np.memmap) or array.base is not None else array.nbytes
+def _n_bytes(array: np.ndarray) -> int:
+    """Return the memory that keeping an array costs; a memmap costs none."""
+    return 0 if isinstance(array, np.memmap) else array.nbytes
