@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from sklearn.base import _clone_parametrized as clone_parametrized
 from sklearn.utils._param_validation import (
     Interval,
     InvalidParameterError,
@@ -34,6 +35,7 @@ __all__ = [
     "InvalidParameterError",
     "Options",
     "StrOptions",
+    "clone_parametrized",
     "load_keras",
     "start_callbacks",
     "validate_parameter_constraints",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ from sklearn.utils.validation import check_is_fitted
 from instantdl._compat import (
     CallbackSupportMixin,
     Interval,
+    Options,
     StrOptions,
+    clone_parametrized,
     start_callbacks,
     validate_parameter_constraints,
 )
@@ -27,7 +29,7 @@ from instantdl.estimators._callbacks import CallbackListener
 from instantdl.estimators._pretrained import transfer_weights
 from instantdl.estimators._saving import save_model
 from instantdl.exceptions import InstantDLWarning, ModelFileError
-from instantdl.images import Augmentation
+from instantdl.images import Augmentation, Normalizer
 
 if TYPE_CHECKING:
     from instantdl.training import (
@@ -80,17 +82,17 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
     network: Any
     history_: dict[str, list[float]]
 
-    # What `save` writes besides the parameters, and `load` reads.
-    _fitted_names: ClassVar[tuple[str, ...]] = (
-        "n_channels_in_",
-        "spatial_ndim_in_",
-        "history_",
-        "n_epochs_",
-        "best_epoch_",
-        "precision_",
-        "normalizer_",
-        "_noise_seed",
-    )
+    # What `save` writes besides the parameters, and what `load` wants it to be.
+    _fitted_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_channels_in_": [Interval(Integral, 1, None, closed="left")],
+        "spatial_ndim_in_": [Options(int, {2, 3})],
+        "history_": [dict],
+        "n_epochs_": [Interval(Integral, 0, None, closed="left")],
+        "best_epoch_": [Interval(Integral, -1, None, closed="left")],
+        "precision_": [StrOptions({"float32", "mixed_bfloat16"})],
+        "normalizer_": [Normalizer],
+        "_noise_seed": [Interval(Integral, 0, None, closed="left")],
+    }
 
     def _network_spec(self) -> "NetworkSpec":
         """Describe the fitted network."""
@@ -135,6 +137,13 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
     ) -> list[NDArray[Any]]:
         """Return the weights that training begins with."""
         if self.warm_start and hasattr(self, "_weights"):
+            old = [array.shape for array in self._weights]
+            if old != [tuple(variable.shape) for variable in network.model.weights]:
+                raise ValueError(
+                    "warm_start can only be used with the network of the first fit. "
+                    "Got parameters of another one. Set them back, or "
+                    "warm_start=False."
+                )
             return self._weights
         weights = network.initial_weights(seed)
         if self.pretrained is not None:
@@ -163,7 +172,7 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         folder = None if self.log_dir is None else Path(self.log_dir)
         return Logs(verbose=int(self.verbose), log_dir=folder)
 
-    def _checkpoint(self, images: Any, seeds: list[int]) -> "Checkpoint | None":
+    def _checkpoint(self, images: Any, *told_apart_by: Any) -> "Checkpoint | None":
         """Return where an interrupted fit of this very kind is taken up again."""
         from instantdl.training import Checkpoint
 
@@ -172,25 +181,40 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         folder = Path(self.log_dir)
         folder.mkdir(parents=True, exist_ok=True)
         told = {"verbose", "log_dir", "time_limit", "warm_start", "pretrained"}
+        told.add("random_state")  # by the seeds that are drawn from it
         parameters = {
-            name: value
+            name: getattr(value, "__qualname__", value)
             for name, value in self.get_params(deep=False).items()
             if name not in told
         }
         shapes = [images.shape(i) for i in range(len(images))]
-        text = repr((type(self).__name__, parameters, shapes, seeds))
-        fingerprint = hashlib.sha256(text.encode()).hexdigest()
-        return Checkpoint(folder / "checkpoint.npz", fingerprint)
+        pixels = [_some_pixels(images[i]) for i in (0, len(images) - 1)]
+        hashed = hashlib.sha256(repr((type(self), parameters, shapes)).encode())
+        for values in (*pixels, *told_apart_by):
+            hashed.update(np.ascontiguousarray(values).tobytes())
+        return Checkpoint(folder / "checkpoint.npz", hashed.hexdigest())
+
+    def __sklearn_clone__(self) -> Self:
+        """Copy the parameters; what is pretrained stays fitted."""
+        twin = clone_parametrized(self)
+        twin.pretrained = self.pretrained
+        return twin
 
     def __sklearn_is_fitted__(self) -> bool:
         """Tell whether there are weights, which an aborted `fit` does not leave."""
         return hasattr(self, "_weights")
 
     def _check_fitted(self) -> None:
-        """Raise if attributes that `fit` sets are missing, as in a damaged file."""
-        missing = [name for name in self._fitted_names if not hasattr(self, name)]
+        """Raise if attributes that `fit` sets are missing or wrong, as in a file."""
+        names = self._fitted_constraints
+        missing = [name for name in names if not hasattr(self, name)]
         if missing:
             raise ModelFileError(f"a saved model must hold {', '.join(missing)}.")
+        validate_parameter_constraints(
+            names,
+            {name: getattr(self, name) for name in names},
+            caller_name=type(self).__name__,
+        )
 
     def _keep_fit(self, state: "FitState") -> None:
         """Take over what training found."""
@@ -238,6 +262,12 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.target_tags.required = True
         return tags
+
+
+def _some_pixels(image: NDArray[Any]) -> NDArray[Any]:
+    """Return a regular sample of an image's pixels, at most some 64 along an axis."""
+    steps = [max(1, length // 64) for length in image.shape[:-1]]
+    return image[tuple(slice(None, None, step) for step in steps)]
 
 
 def now() -> float:
@@ -292,6 +322,45 @@ def check_sample_weight(
             f"values from {weight.min()} to {weight.max()}."
         )
     return weight
+
+
+def weights_of_classes(
+    class_weight: dict[Any, float], classes: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Check one weight per class, and put them in order.
+
+    Parameters
+    ----------
+    class_weight : dict
+        From classes to weights; a class that is left out has 1.
+
+    classes : ndarray of shape (n_classes,)
+        Those of the target.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        In float64.
+
+    Raises
+    ------
+    ValueError
+        If it names other classes, or a weight is not a finite number > 0.
+    """
+    known = classes.tolist()
+    unknown = [key for key in class_weight if key not in known]
+    if unknown:
+        raise ValueError(
+            f"`class_weight` must name classes of `y`, which are {known}. Got "
+            f"{unknown}. Leave them out."
+        )
+    weights = np.array([class_weight.get(one, 1.0) for one in known], np.float64)
+    if not np.isfinite(weights).all() or (weights <= 0).any():
+        raise ValueError(
+            "`class_weight` must hold finite numbers > 0. Got "
+            f"{class_weight}. Use a small number to count a class for little."
+        )
+    return weights
 
 
 def check_groups(groups: Any, n_samples: int) -> NDArray[Any] | None:

@@ -35,7 +35,8 @@ class CallbackListener:
         stop = self._task.call_on_fit_task_end(
             estimator=self._estimator,
             **self._data,
-            reconstruction_attributes={
+            # Called only where a callback asks for the estimator as it is now.
+            reconstruction_attributes=lambda: {
                 "_weights": weights(),
                 "_weights_token": object(),
             },

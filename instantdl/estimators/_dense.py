@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from instantdl._compat import Interval, StrOptions
 from instantdl.estimators._base import BaseImageEstimator
+from instantdl.exceptions import ModelFileError
 from instantdl.images import (
     Augmentation,
     CheckedImages,
@@ -25,6 +26,11 @@ _PATCH_SIZES = {2: 256, 3: 96}
 _PATCH_VOXELS = {2: 256 * 256, 3: 48 * 64 * 48}
 _TILE_SIZES = {2: 512, 3: 64}
 _MAX_BATCH = 32
+# Small patches show more different images in the same time, but a patch must show
+# more than one structure and what surrounds it.
+_WIDTHS_PER_PATCH = 4
+_MAX_LEVELS = 8
+_MAX_LENGTH = 2**20
 
 AUTO_AUGMENTATION = Augmentation(
     flip=True,
@@ -47,30 +53,35 @@ class DenseEstimator(BaseImageEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseImageEstimator._parameter_constraints,
         "filters": [Interval(Integral, 1, 1024, closed="both")],
-        "levels": [Interval(Integral, 0, 8, closed="both")],
+        "levels": [Interval(Integral, 0, _MAX_LEVELS, closed="both")],
         "dropout_rate": [Interval(Real, 0, 1, closed="left")],
         "patch_shape": [StrOptions({"auto"}), "array-like"],
         "tile_shape": [StrOptions({"auto"}), "array-like"],
     }
-    _fitted_names: ClassVar[tuple[str, ...]] = (
-        *BaseImageEstimator._fitted_names,
-        "patch_shape_",
-        "strides_",
-        "margin_",
-    )
+    _fitted_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseImageEstimator._fitted_constraints,
+        "patch_shape_": [tuple],
+        "strides_": [tuple],
+        "margin_": [tuple],
+    }
 
     strides_: tuple[tuple[int, ...], ...]
     margin_: tuple[int, ...]
     patch_shape_: tuple[int, ...]
 
-    def _settle_patches(self, images: CheckedImages, n_outputs: int) -> None:
-        """Choose patches, strides and precision from the training images."""
+    def _settle_patches(
+        self, images: CheckedImages, n_outputs: int, *, width: float
+    ) -> None:
+        """Choose patches, strides and precision from the training images.
+
+        `width` is that of the structures to find, in pixels.
+        """
         from instantdl.networks import measure_network, unet_margin, unet_strides
         from instantdl.training import choose_precision
 
         rank = images.spatial_ndim
         shapes = np.array([images.shape(i) for i in range(len(images))])
-        wanted = self._wanted_patch(shapes, rank)
+        wanted = self._wanted_patch(shapes, rank, width)
         if callable(self.network):
             network = self._build_network(n_outputs)()
             stride, self.margin_ = measure_network(network, n_outputs=n_outputs)
@@ -88,11 +99,33 @@ class DenseEstimator(BaseImageEstimator):
             sizes.append(tuple(size // factor for size, factor in pairs))
         self.precision_ = choose_precision(self.precision, level_sizes=sizes)
 
-    def _wanted_patch(self, shapes: NDArray[Any], rank: int) -> list[int]:
+    def _check_fitted(self) -> None:
+        super()._check_fitted()
+        steps = self.strides_
+        if len(steps) > _MAX_LEVELS or not all(
+            _is_shape(shape, self.spatial_ndim_in_, least)
+            for shape, least in (
+                (self.patch_shape_, 1),
+                (self.margin_, 0),
+                *((step, 1) for step in steps),
+            )
+        ):
+            raise ModelFileError(
+                "patch_shape_, margin_ and strides_ must hold one int per axis. Got "
+                f"{self.patch_shape_!r:.60}, {self.margin_!r:.60}, {steps!r:.60}."
+            )
+
+    def _wanted_patch(self, shapes: NDArray[Any], rank: int, width: float) -> list[int]:
         if not isinstance(self.patch_shape, str):
             return check_shape(self.patch_shape, rank, "patch_shape")
         median = np.median(shapes, axis=0).astype(int)
-        patch = np.minimum(median, _PATCH_SIZES[rank])
+        largest = _PATCH_SIZES[rank]
+        if rank == 2:
+            smallest = largest // 2
+            largest = round_up(
+                int(np.clip(_WIDTHS_PER_PATCH * width, smallest, largest)), 32
+            )
+        patch = np.minimum(median, largest)
         while patch.prod() > _PATCH_VOXELS[rank]:
             patch[patch.argmax()] = max(1, int(patch.max() * 0.9))
         return [int(length) for length in patch]
@@ -106,8 +139,10 @@ class DenseEstimator(BaseImageEstimator):
         if self.batch_size != "auto":
             return int(self.batch_size)
         pixels = np.prod(self.patch_shape_, dtype=float)
-        wanted = round(4 * 256**2 / pixels) if len(self.patch_shape_) == 2 else 2
-        return int(np.clip(wanted, 2, np.clip(n_patches // 8, 2, _MAX_BATCH)))
+        wanted = 2.0
+        if len(self.patch_shape_) == 2:
+            wanted = np.clip(round(8 * 128**2 / pixels), 4, _MAX_BATCH)
+        return int(np.clip(n_patches // 8, 2, wanted))
 
     def _chosen_augmentation(self) -> Augmentation | None:
         return AUTO_AUGMENTATION if self.augmentation == "auto" else self.augmentation
@@ -234,3 +269,11 @@ def check_shape(shape: Sequence[Any], rank: int, name: str) -> list[int]:
             f"images. Got {tuple(lengths)}."
         )
     return [int(length) for length in lengths]
+
+
+def _is_shape(value: Any, rank: int, least: int) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == rank
+        and all(type(one) is int and least <= one <= _MAX_LENGTH for one in value)
+    )

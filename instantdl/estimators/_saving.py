@@ -6,6 +6,7 @@ import io
 import json
 import math
 import os
+import struct
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 _FORMAT = 1
 _MEMBERS = ("model.json", "weights.bin", "sha256")
 _MAX_JSON = 64 * 2**20
+# What reading JSON of any kind and making an estimator of it may raise.
+_WRONG_CONTENT = (
+    InstantDLError,
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _DTYPES = frozenset("?bBhHiIlLqQefd")
 
 
@@ -61,7 +73,7 @@ def save_model(estimator: "BaseImageEstimator", path: Path) -> None:
         },
         "fitted": {
             name: _encode(getattr(estimator, name))
-            for name in estimator._fitted_names
+            for name in estimator._fitted_constraints
             if hasattr(estimator, name)
         },
         "weights": [
@@ -128,7 +140,7 @@ def load(path: str | os.PathLike[str], *, network: Any = None) -> Any:
         estimator = _rebuild(about, data, network)
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from error
-    except (InstantDLError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except _WRONG_CONTENT as error:
         raise ModelFileError(
             f"{path}: a saved model must hold valid parameters. Got one that does "
             f"not: {error}"
@@ -143,7 +155,7 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes]:
             infos = archive.infolist()
             _check_members(infos, path.stat().st_size)
             contents = {info.filename: archive.read(info) for info in infos}
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, struct.error) as error:
         raise ModelFileError(
             "a saved model must be whole and made by `save`. Got a file that is not, "
             "or is damaged."
@@ -202,7 +214,7 @@ def _rebuild(about: dict[str, Any], data: bytes, network: Any) -> Any:
         parameters["network"] = network
     estimator = kind(**parameters)
     estimator._check_parameters()
-    allowed = set(kind._fitted_names)
+    allowed = set(kind._fitted_constraints)
     for key, value in about["fitted"].items():
         if key not in allowed:
             raise ModelFileError(f"a saved model has no attribute {str(key)[:60]!r}.")

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
-from sklearn.utils.class_weight import compute_class_weight
 
 from instantdl._compat import Interval, StrOptions, with_callbacks
-from instantdl.estimators._base import check_groups, check_sample_weight, now
+from instantdl.estimators._base import (
+    check_groups,
+    check_sample_weight,
+    now,
+    weights_of_classes,
+)
 from instantdl.estimators._dense import DenseEstimator
 from instantdl.estimators._survey import MaskSurvey, survey_masks
+from instantdl.exceptions import ModelFileError
 from instantdl.images import (
     Augmentation,
     CheckedImages,
@@ -71,7 +76,7 @@ class SemanticSegmenter(DenseEstimator):
     optimizer : {"adam", "adamw", "nadam", "sgd", "rmsprop"}, default="adam"
         Name of Keras' optimizer.
 
-    learning_rate : float, default=1e-3
+    learning_rate : float, default=3e-3
         The highest learning rate.
 
     learning_rate_schedule : {"cosine", "constant"}, default="cosine"
@@ -82,13 +87,14 @@ class SemanticSegmenter(DenseEstimator):
         Passes over the training images, at most.
 
     batch_size : int or "auto", default="auto"
-        Patches in a step; "auto" takes 4 of 256 x 256 pixels, more smaller ones,
-        and 2 volumes.
+        Patches in a step; "auto" takes 8 of 128 x 128 pixels, more smaller ones,
+        4 of 256 x 256, and 2 volumes; fewer where that leaves few steps an epoch.
 
     patch_shape : "auto" or sequence of int, default="auto"
         Spatial size of what is trained on, rounded up to what the network needs.
-        "auto" takes the median size of the images, at most 256 x 256 pixels or
-        about 147,000 voxels.
+        "auto" takes the median size of the images, at most 128 x 128 pixels where
+        the marked structures are small, up to 256 x 256 where they are wide, and at
+        most about 147,000 voxels.
 
     tile_shape : "auto" or sequence of int, default="auto"
         Spatial size of what is predicted at once, without the margin that makes
@@ -219,11 +225,11 @@ default="percentile"
             StrOptions({"tuned", "otsu"}),
         ],
     }
-    _fitted_names: ClassVar[tuple[str, ...]] = (
-        *DenseEstimator._fitted_names,
-        "classes_",
-        "threshold_",
-    )
+    _fitted_constraints: ClassVar[dict[str, list[Any]]] = {
+        **DenseEstimator._fitted_constraints,
+        "classes_": [np.ndarray],
+        "threshold_": [Interval(Real, 0, 1, closed="both"), "nan"],
+    }
 
     classes_: NDArray[Any]
     threshold_: float
@@ -238,7 +244,7 @@ default="percentile"
         loss: str = "dice_crossentropy",
         class_weight: Any = None,
         optimizer: str = "adam",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         learning_rate_schedule: str = "cosine",
         epochs: int = 100,
         batch_size: int | str = "auto",
@@ -326,17 +332,29 @@ default="percentile"
         weight = check_sample_weight(sample_weight, len(images))
         groups = check_groups(groups, len(images))
         survey = survey_masks(masks, seeds[2])
-        self._settle(images, survey, seeds)
+        self._settle(images, masks, survey, seeds)
         split = self._split(survey, groups, seeds[1])
         self._train(images, masks, survey, weight, split, seeds, started, (X, y))
         return self
+
+    def _check_fitted(self) -> None:
+        super()._check_fitted()
+        classes = self.classes_
+        if classes.ndim != 1 or len(classes) < 2 or classes.dtype.kind not in "biu":
+            raise ModelFileError(
+                f"classes_ must hold two or more integers. Got {classes!r:.60}."
+            )
 
     def _channels_before(self) -> int | None:
         """Return the channels that a warm start must find again."""
         return getattr(self, "n_channels_in_", None) if self.warm_start else None
 
     def _settle(
-        self, images: CheckedImages, survey: MaskSurvey, seeds: list[int]
+        self,
+        images: CheckedImages,
+        masks: CheckedMasks,
+        survey: MaskSurvey,
+        seeds: list[int],
     ) -> None:
         """Set the fitted attributes that do not need training."""
         if len(survey.classes) < 2:
@@ -345,19 +363,33 @@ default="percentile"
                 f"{survey.classes.tolist()}. Add images in which the other is marked."
             )
         if self.warm_start and hasattr(self, "_weights"):
-            if not np.array_equal(survey.classes, self.classes_):
-                raise ValueError(
-                    "warm_start can only be used where `y` has the same classes as "
-                    f"in the first fit. Previously got {self.classes_.tolist()}, "
-                    f"now {survey.classes.tolist()}."
-                )
+            self._check_warm_start(images, survey)
             return
+        # A fit that fails from here on leaves no mixture of two fits behind.
+        self.__dict__.pop("_weights", None)
         self.classes_ = survey.classes
         self.n_channels_in_ = images.n_channels
         self.spatial_ndim_in_ = images.spatial_ndim
         self.normalizer_ = self._fit_normalizer(images)
         self._noise_seed = seeds[3]
-        self._settle_patches(images, self._n_outputs())
+        self._settle_patches(images, self._n_outputs(), width=survey.width)
+        # Callbacks predict before there is anything to tune it on.
+        self._settle_threshold(images.take([]), masks.take([]))
+
+    def _check_warm_start(self, images: CheckedImages, survey: MaskSurvey) -> None:
+        """Raise unless the last fit can go on with these images."""
+        if images.spatial_ndim != self.spatial_ndim_in_:
+            raise ValueError(
+                "warm_start can only be used with as many spatial axes as in the first "
+                f"fit. Previously got {self.spatial_ndim_in_}, now "
+                f"{images.spatial_ndim}. Set warm_start=False."
+            )
+        if not np.array_equal(survey.classes, self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the "
+                f"first fit. Previously got {self.classes_.tolist()}, now "
+                f"{survey.classes.tolist()}."
+            )
 
     def _split(
         self, survey: MaskSurvey, groups: NDArray[Any] | None, seed: int
@@ -421,7 +453,9 @@ default="percentile"
                 weights=self._initial_weights(network, seeds[0]),
                 class_weight=self._class_weights(survey.counts[training]),
                 logs=self._logs(),
-                checkpoint=self._checkpoint(images, seeds),
+                checkpoint=self._checkpoint(
+                    images, survey.counts, weight, training, seeds
+                ),
                 listeners=listeners,
             )
         self._keep_fit(state)
@@ -453,9 +487,7 @@ default="percentile"
         if self.class_weight is None:
             return np.ones(len(self.classes_))
         if isinstance(self.class_weight, dict):
-            return compute_class_weight(
-                self.class_weight, classes=self.classes_, y=self.classes_
-            )
+            return weights_of_classes(self.class_weight, self.classes_)
         pixels = np.maximum(counts.sum(axis=0), 1)
         return pixels.sum() / (len(pixels) * pixels)
 

@@ -24,11 +24,17 @@ class MaskSurvey:
 
     places : list of list of ndarray of shape (n_places, n_axes)
         Per mask and class, without the first class, some of its pixels.
+
+    width : float
+        How wide the marked areas are, in pixels: 4 times their area by the length of
+        their borders, which for a disc is its diameter. The area is that of the
+        first class where this is the smaller part.
     """
 
     classes: NDArray
     counts: NDArray
     places: list[list[NDArray]]
+    width: float
 
     def strata(self) -> NDArray:
         """Return per mask a number that tells which classes are in it."""
@@ -52,10 +58,11 @@ def survey_masks(masks: CheckedMasks, seed: int) -> MaskSurvey:
     MaskSurvey
         Its size does not depend on that of the images.
     """
-    found = []
+    found, borders = [], 0.0
     for index, mask in enumerate(masks):
         rng = np.random.default_rng([seed, index])
         values, counts = np.unique(mask, return_counts=True)
+        borders += _count_borders(mask)
         found.append((values, counts, _find_places(mask, values, rng)))
     classes = np.unique(np.concatenate([values for values, _, _ in found]))
     counts = np.zeros((len(found), len(classes)), np.int64)
@@ -65,7 +72,19 @@ def survey_masks(masks: CheckedMasks, seed: int) -> MaskSurvey:
         [spots[value] for value in classes[1:].tolist() if value in spots]
         for _, _, spots in found
     ]
-    return MaskSurvey(classes, counts, places)
+    first, all_pixels = counts[:, 0].sum(), counts.sum()
+    width = 4 * min(first, all_pixels - first) / max(borders, 1)
+    return MaskSurvey(classes, counts, places, float(width))
+
+
+def _count_borders(mask: NDArray) -> float:
+    """Return about how many pixels long the borders between classes are."""
+    steps = 0
+    for axis in range(mask.ndim):
+        ahead = np.moveaxis(mask, axis, 0)
+        steps += int(np.count_nonzero(ahead[1:] != ahead[:-1]))
+    # a slanting border crosses more pixel edges than its length, 4 / pi on average
+    return steps * np.pi / 4
 
 
 def _find_places(

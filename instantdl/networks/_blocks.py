@@ -1,5 +1,6 @@
 """Layers that the networks share: normalisation, and dropout by given noise."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -105,13 +106,15 @@ def count_noise(network: keras.Model) -> int:
     --------
     >>> from instantdl.networks import build_unet, count_noise
     >>> count_noise(build_unet((None, None, 1), 1, filters=4, levels=2))
-    24
+    16
     """
     total = 0
     for layer in network.layers:
         if isinstance(layer, ChannelDropout) and layer.rate > 0:
             layer.noise_start = total
-            total += layer.input.shape[-1]
+            # A layer that is called twice has the same noise in both places.
+            calls = [node.input_tensors[0] for node in layer._inbound_nodes]
+            total += max(x.shape[-1] for x in calls)
     return total
 
 
@@ -123,9 +126,9 @@ class FusedBatchNormalization(keras.layers.Layer):
 
     Parameters
     ----------
-    momentum : float, default=0.9
-        Weight of the past in the moving mean and variance. Lower than Keras' 0.99,
-        since a time limit may leave only some hundred steps.
+    momentum : float, default=0.99
+        Weight of the past in the moving mean and variance, once there is one: in
+        the first steps they follow faster, so that few steps suffice.
 
     epsilon : float, default=1e-3
         Added to the variance.
@@ -148,7 +151,7 @@ class FusedBatchNormalization(keras.layers.Layer):
     """
 
     def __init__(
-        self, momentum: float = 0.9, epsilon: float = 1e-3, **kwargs: Any
+        self, momentum: float = 0.99, epsilon: float = 1e-3, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.momentum = momentum
@@ -156,16 +159,17 @@ class FusedBatchNormalization(keras.layers.Layer):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make scale, offset and the moving statistics, one number a channel."""
-        shape = (input_shape[-1],)
-        add = self.add_weight
-        self.gamma = add(shape=shape, initializer="ones", name="gamma")
-        self.beta = add(shape=shape, initializer="zeros", name="beta")
-        self.moving_mean = add(
-            shape=shape, initializer="zeros", name="moving_mean", trainable=False
+        # Without autocast they stay float32 under a mixed policy.
+        add = functools.partial(
+            self.add_weight, shape=(input_shape[-1],), autocast=False
         )
+        self.gamma = add(initializer="ones", name="gamma")
+        self.beta = add(initializer="zeros", name="beta")
+        self.moving_mean = add(initializer="zeros", name="moving_mean", trainable=False)
         self.moving_variance = add(
-            shape=shape, initializer="ones", name="moving_variance", trainable=False
+            initializer="ones", name="moving_variance", trainable=False
         )
+        self.steps = add(shape=(), initializer="zeros", name="steps", trainable=False)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape that came in."""
@@ -174,25 +178,24 @@ class FusedBatchNormalization(keras.layers.Layer):
     def call(self, x: Any, training: bool | None = None) -> Any:
         """Normalise `x` by its own statistics or, not training, by the moving ones."""
         shape = tf.shape(x)
-        flat = tf.reshape(x, [shape[0], -1, 1, x.shape[-1]])
+        # 2D images stay as they are, for TensorFlow to fuse with the convolution.
+        is_2d = len(x.shape) == 4
         result = tf.raw_ops.FusedBatchNormV3(
-            x=flat,
-            scale=_float32(self.gamma),
-            offset=_float32(self.beta),
-            mean=[] if training else _float32(self.moving_mean),
-            variance=[] if training else _float32(self.moving_variance),
+            x=x if is_2d else tf.reshape(x, [shape[0], -1, 1, x.shape[-1]]),
+            scale=self.gamma.value,
+            offset=self.beta.value,
+            mean=[] if training else self.moving_mean.value,
+            variance=[] if training else self.moving_variance.value,
             epsilon=self.epsilon,
             is_training=bool(training),
         )
         if training:
+            steps = self.steps.value
+            past = tf.minimum(self.momentum, (1 + steps) / (10 + steps))
+            self.steps.assign_add(1.0)
             for moving, batch in (
                 (self.moving_mean, result.batch_mean),
                 (self.moving_variance, result.batch_variance),
             ):
-                moving.assign(moving * self.momentum + batch * (1 - self.momentum))
-        return tf.reshape(result.y, shape)
-
-
-def _float32(variable: Any) -> Any:
-    """Return a variable's tensor in float32, also under a mixed policy."""
-    return tf.cast(variable.value, tf.float32)
+                moving.assign(moving * past + batch * (1 - past))
+        return result.y if is_2d else tf.reshape(result.y, shape)

@@ -179,7 +179,7 @@ def unet_strides(
     for _ in range(levels):
         longest = max(size)
         step = tuple(
-            2 if length / 2 >= _SMALLEST_MAP and length * 2 > longest else 1
+            2 if length / 2 >= _SMALLEST_MAP and length * 2 >= longest else 1
             for length in size
         )
         if max(step) == 1:
@@ -218,9 +218,9 @@ def unet_margin(strides: Sequence[Sequence[int]], rank: int) -> tuple[int, ...]:
 def _axis_margin(factors: Sequence[int]) -> int:
     scale, radius = 1, 0
     for factor in factors:
-        # two 3x3 convolutions down and two up; pooling and repetition each look at
-        # most one coarse pixel further
-        radius += 4 * scale + 2 * (factor - 1) * scale
+        # two 3x3 convolutions down and two up; pooling and repetition together look
+        # at most to the far end of one coarse pixel
+        radius += 4 * scale + (factor - 1) * scale
         scale *= factor
     radius += 2 * scale
     return -(-radius // scale) * scale

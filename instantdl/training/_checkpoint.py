@@ -55,6 +55,8 @@ class Checkpoint:
             "best_epoch": state.best_epoch,
             "best_loss": state.best_loss,
             "elapsed": state.elapsed,
+            "frozen": state.frozen,
+            "frozen_since": state.frozen_since,
         }
         temporary = self.path.with_name(self.path.name + ".part")
         with temporary.open("wb") as file:

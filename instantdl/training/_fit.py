@@ -17,6 +17,10 @@ from instantdl.training._network import CompiledNetwork
 
 _WARM_UP = 0.05
 _FINAL_RATE = 0.01
+# From here on batch normalisation uses what prediction will use. Small batches of
+# unlike images have statistics so unlike those of all that the network otherwise
+# relies on what it will not find.
+_FREEZE_AT = 0.5
 _TRACING_SECONDS = 1.0
 
 
@@ -99,6 +103,10 @@ class FitState:
     elapsed : float
         Seconds spent so far.
 
+    frozen, frozen_since : bool, int
+        Whether the statistics of batch normalisation are settled, and from which
+        epoch on if that was since the loss had not improved.
+
     Examples
     --------
     >>> from instantdl.training import FitState
@@ -112,6 +120,8 @@ class FitState:
     best_epoch: int = -1
     best_loss: float = math.inf
     elapsed: float = 0.0
+    frozen: bool = False
+    frozen_since: int = 0
 
 
 def fit_network(
@@ -177,6 +187,8 @@ def fit_network(
     try:
         with loop.logs:
             loop.run(listeners, checkpoint)
+        if checkpoint is not None:
+            checkpoint.remove()
     except KeyboardInterrupt:
         warnings.warn(
             "Training was interrupted by the keyboard. The best weights so far are "
@@ -245,6 +257,7 @@ class _Loop:
         total, count, rate = 0.0, 0, 0.0
         for batch in self.batches.epoch(self.state.epoch):
             rate = self.learning_rate(count)
+            self.state.frozen |= self.progress(count) >= _FREEZE_AT
             began = time.monotonic()
             loss = self.network.train(
                 batch.x,
@@ -253,6 +266,7 @@ class _Loop:
                 sample_weight=batch.sample_weight,
                 noise=batch.noise,
                 learning_rate=rate,
+                frozen=self.state.frozen,
             )
             if not math.isfinite(loss):
                 raise FloatingPointError(
@@ -325,7 +339,7 @@ class _Loop:
         if limit is None:
             return math.inf
         known = self.validation_seconds
-        if not known and math.isfinite(self.step_seconds):
+        if self.validation and not known and math.isfinite(self.step_seconds):
             # a forward pass is a third of a step; tracing it comes on top
             known = len(self.validation) * self.step_seconds / 2 + _TRACING_SECONDS
         return limit - known
@@ -334,9 +348,14 @@ class _Loop:
         return time.monotonic() - self.started >= self.seconds()
 
     def has_stalled(self) -> bool:
+        """Tell whether to stop; before the statistics are settled, settle them."""
         settings, state = self.settings, self.state
-        return (
-            settings.early_stopping
-            and bool(self.validation)
-            and state.epoch - 1 - state.best_epoch >= settings.n_iter_no_change
-        )
+        if not settings.early_stopping or not self.validation:
+            return False
+        waited = state.epoch - max(state.best_epoch + 1, state.frozen_since)
+        if waited < settings.n_iter_no_change:
+            return False
+        if state.frozen:
+            return True
+        state.frozen, state.frozen_since = True, state.epoch
+        return False

@@ -107,9 +107,8 @@ class CompiledNetwork:
 
     def __init__(self, spec: NetworkSpec) -> None:
         self.spec = spec
-        self.lock = threading.RLock()
         self.n_traces = 0
-        self.model = _with_channel_dropout(spec.build())
+        self.model = _build(spec, seed=0)
         self.n_noise = count_noise(self.model)
         self.optimizer = keras.optimizers.get(spec.optimizer)
         self.optimizer.build(self.model.trainable_variables)
@@ -117,23 +116,39 @@ class CompiledNetwork:
         self._make_functions()
 
     def _make_functions(self) -> None:
-        images = tf.TensorSpec(self.model.input_shape, tf.float32)
-        self._train = tf.function(self._train_step, reduce_retracing=True)
-        self._evaluate = tf.function(self._loss_step, reduce_retracing=True)
-        self._predict = tf.function(self._predict_step, input_signature=[images])
+        images = [tf.TensorSpec(self.model.input_shape, tf.float32)]
+        self._train = _trace(self._train_step)
+        self._train_frozen = _trace(self._frozen_train_step)
+        self._evaluate = _trace(self._loss_step)
+        self._predict = _trace(self._predict_step, images)
         parts = split_at_dropout(self.model) if self.n_noise else None
         if parts is not None:
             self._first, self._second = parts
-            self._features = tf.function(self._features_step, input_signature=[images])
-            self._draw = tf.function(self._draw_step, reduce_retracing=True)
+            self._features = _trace(self._features_step, images)
+            features = [tf.TensorSpec(x.shape, x.dtype) for x in self._second.inputs]
+            noise = tf.TensorSpec((None, self.n_noise), tf.float32)
+            self._draw = _trace(self._draw_step, [features, noise])
 
-    def _train_step(
-        self, x: Any, target: Any, class_weight: Any, sample_weight: Any, noise: Any
+    def _train_step(self, *batch: Any) -> Any:
+        return self._optimize(*batch, training=True)
+
+    def _frozen_train_step(self, *batch: Any) -> Any:
+        return self._optimize(*batch, training=False)
+
+    def _optimize(
+        self,
+        x: Any,
+        target: Any,
+        class_weight: Any,
+        sample_weight: Any,
+        noise: Any,
+        *,
+        training: bool,
     ) -> Any:
         self.n_traces += 1
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape, dropout_noise(noise if self.n_noise else None):
-            logits = self.model(x, training=True)
+            logits = self.model(x, training=training)
             loss = self.spec.loss(target, logits, class_weight, sample_weight)
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
@@ -170,11 +185,17 @@ class CompiledNetwork:
         sample_weight: np.ndarray,
         noise: np.ndarray,
         learning_rate: float,
+        frozen: bool = False,
     ) -> float:
-        """Do one optimizer step on a batch and return its loss."""
+        """Do one optimizer step on a batch and return its loss.
+
+        `frozen` normalises by the moving statistics, as prediction does, instead of
+        the batch's, and leaves them as they are.
+        """
         self.optimizer.learning_rate.assign(learning_rate)
         arguments = _tensors(x, target, class_weight, sample_weight, noise)
-        return float(self._train(*arguments))
+        train = self._train_frozen if frozen else self._train
+        return float(train(*arguments))
 
     def evaluate(
         self,
@@ -202,40 +223,39 @@ class CompiledNetwork:
     def initial_weights(self, seed: int) -> list[np.ndarray]:
         """Return freshly drawn weights; the network itself stays as it is."""
         if any(variable.name not in _INITIAL for variable in self.model.weights):
-            return self._rebuilt_weights(seed)
+            return _build(self.spec, seed).get_weights()
         rng = np.random.default_rng(seed)
         return [_INITIAL[v.name](rng, v.shape) for v in self.model.weights]
-
-    def _rebuilt_weights(self, seed: int) -> list[np.ndarray]:
-        # Keras' initializers take their seeds from Python's generator.
-        state = random.getstate()
-        try:
-            random.seed(seed)
-            return _with_channel_dropout(self.spec.build()).get_weights()
-        finally:
-            random.setstate(state)
 
     def load_weights(self, weights: Sequence[np.ndarray], owner: object = None) -> None:
         """Put weights in, unless `owner` is the one whose weights are in already."""
         if owner is not None and self._owner is owner:
             return
-        self._owner = owner
+        self._owner = None
         for variable, value in zip(self.model.weights, weights, strict=True):
             variable.assign(value)
+        self._owner = owner
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of all weights."""
-        return [np.array(variable) for variable in self.model.weights]
+        return [variable.value.numpy() for variable in self.model.weights]
 
     def optimizer_state(self) -> list[np.ndarray]:
         """Return copies of the optimizer's variables."""
-        return [np.array(variable) for variable in self.optimizer.variables]
+        return [variable.value.numpy() for variable in self.optimizer.variables]
 
     def load_optimizer_state(self, state: Sequence[np.ndarray] | None) -> None:
         """Put an optimizer state in; None starts afresh."""
         for i, variable in enumerate(self.optimizer.variables):
             value = np.zeros(variable.shape) if state is None else state[i]
             variable.assign(tf.cast(value, variable.dtype))
+
+
+def _trace(function: Callable[..., Any], signature: Any = None) -> Any:
+    # There is no Python control flow in these for AutoGraph to translate.
+    return tf.function(
+        function, input_signature=signature, reduce_retracing=True, autograph=False
+    )
 
 
 def class_probabilities(logits: Any) -> Any:
@@ -324,7 +344,7 @@ def borrow_network(spec: NetworkSpec) -> Iterator[CompiledNetwork]:
     ... )
     >>> with borrow_network(spec) as network:
     ...     network.n_noise
-    6
+    4
     """
     with _cache_lock:
         idle = _cache.get(spec.key, [])
@@ -341,8 +361,21 @@ def borrow_network(spec: NetworkSpec) -> Iterator[CompiledNetwork]:
                 _cache.popitem(last=False)
 
 
+def _build(spec: NetworkSpec, seed: int) -> keras.Model:
+    """Build a network; Python's random state is left as it was found."""
+    # Keras' initializers take their seeds from Python's generator.
+    state = random.getstate()
+    try:
+        random.seed(seed)
+        return _with_channel_dropout(spec.build())
+    finally:
+        random.setstate(state)
+
+
 def _with_channel_dropout(model: keras.Model) -> keras.Model:
     """Put `ChannelDropout` in the place of Keras' own dropout layers."""
+    if isinstance(model, keras.Sequential):  # it cannot be split as it is
+        model = keras.Model(model.inputs, model.outputs)
     kinds = tuple(
         getattr(keras.layers, name)
         for name in (
@@ -389,4 +422,5 @@ _INITIAL: dict[str, Callable[[np.random.Generator, Sequence[int]], np.ndarray]] 
     "moving_mean": _zeros,
     "gamma": _ones,
     "moving_variance": _ones,
+    "steps": _zeros,
 }

@@ -67,7 +67,8 @@ class Tiling:
             `window` lies in the image padded at its end to a multiple of `stride`,
             `inner` in the window, `outer` in the image.
         """
-        axes = zip(shape, self.stride, self.margin, self.tile_shape, strict=True)
+        grain = [_grain(length, len(shape)) for length in shape]
+        axes = zip(shape, self.stride, self.margin, self.tile_shape, grain, strict=True)
         return [
             Tile(*zip(*parts, strict=True))
             for parts in itertools.product(*(_axis_tiles(*axis) for axis in axes))
@@ -75,14 +76,15 @@ class Tiling:
 
 
 def _axis_tiles(
-    size: int, stride: int, margin: int, tile: int
+    size: int, stride: int, margin: int, tile: int, grain: int
 ) -> list[tuple[slice, slice, slice]]:
     """Return window, inner and outer slices along one axis."""
     padded, step = round_up(size, stride), round_up(tile, stride)
     margin = round_up(margin, stride)
     length = step + 2 * margin
     if padded <= length:
-        return [(slice(0, padded), slice(0, size), slice(0, size))]
+        window = min(round_up(size, round_up(grain, stride)), length)
+        return [(slice(0, window), slice(0, size), slice(0, size))]
     parts = []
     for start in range(0, size, step):
         stop = min(start + step, size)
@@ -95,6 +97,17 @@ def _axis_tiles(
             )
         )
     return parts
+
+
+def _grain(size: int, rank: int) -> int:
+    """Return what the size of a small image is rounded up to.
+
+    TensorFlow keeps some memory for every shape that it has met, for good; so images
+    of all sizes are brought to a few.
+    """
+    if rank == 3:
+        return 8
+    return 32 if size <= 128 else 64
 
 
 class Part(NamedTuple):
