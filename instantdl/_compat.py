@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import os
+import random
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -69,7 +70,7 @@ def load_keras() -> Any:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
         if "keras" not in sys.modules:
             os.environ["KERAS_BACKEND"] = "tensorflow"
-        with _silent_stderr():
+        with _silent_stderr(), _random_state_kept():
             tensorflow = importlib.import_module("tensorflow")
             importlib.import_module("keras")
             # Looking for a GPU logs errors where there is a driver but no device.
@@ -109,6 +110,16 @@ def _silent_stderr() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """Leave Python's random state as it was; importing TensorFlow draws from it."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 def start_callbacks(estimator: Any, X: Any, y: Any, *, epochs: int) -> Any:

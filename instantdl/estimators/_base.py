@@ -80,6 +80,8 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
     }
 
     network: Any
+    classes_: NDArray[Any]
+    spatial_ndim_in_: int
     history_: dict[str, list[float]]
 
     # What `save` writes besides the parameters, and what `load` wants it to be.
@@ -151,6 +153,21 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
             weights, kept = transfer_weights(self.pretrained, weights, names)
             self._tell_transfer(kept, names)
         return weights
+
+    def _check_warm_start(self, spatial_ndim: int, classes: Any = None) -> None:
+        """Raise unless the last fit can go on with such images and classes."""
+        if spatial_ndim != self.spatial_ndim_in_:
+            raise ValueError(
+                "warm_start can only be used with as many spatial axes as in the first "
+                f"fit. Previously got {self.spatial_ndim_in_}, now {spatial_ndim}. "
+                "Set warm_start=False."
+            )
+        if classes is not None and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the "
+                f"first fit. Previously got {self.classes_.tolist()}, now "
+                f"{classes.tolist()}."
+            )
 
     def _tell_transfer(self, kept: list[str], names: list[str]) -> None:
         left = [name for name in names if name not in set(kept)]

@@ -1,6 +1,7 @@
 """What estimators with one value per pixel share: the U-Net, patches and tiles."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,7 +21,7 @@ from instantdl.images import (
 )
 
 if TYPE_CHECKING:
-    from instantdl.training import Tiling
+    from instantdl.training import PatchSource, Tiling
 
 _PATCH_SIZES = {2: 256, 3: 96}
 _PATCH_VOXELS = {2: 256 * 256, 3: 48 * 64 * 48}
@@ -45,6 +46,41 @@ AUTO_AUGMENTATION = Augmentation(
     channel_shift=0.1,
     probability=0.3,
 )
+
+
+@dataclass(frozen=True)
+class DenseData:
+    """Checked images and targets, and who serves for what.
+
+    Attributes
+    ----------
+    images, targets : sequence of ndarray
+        All that `fit` was given.
+
+    encode : callable
+        Turns a crop of a target into what the loss takes.
+
+    weight : ndarray of shape (n_samples,)
+        Weight of each image.
+
+    training, validation : ndarray of int
+        Positions of the images that are learnt from, and of those held back.
+
+    class_weight : ndarray of shape (n_classes,)
+        For the loss.
+
+    places : sequence
+        Per training image and class some pixels that patches are cut around.
+    """
+
+    images: CheckedImages
+    targets: Any
+    encode: Callable[[NDArray[Any]], NDArray[Any]]
+    weight: NDArray[Any]
+    training: NDArray[Any]
+    validation: NDArray[Any]
+    class_weight: NDArray[Any]
+    places: Sequence[Any] = ()
 
 
 class DenseEstimator(BaseImageEstimator):
@@ -146,6 +182,73 @@ class DenseEstimator(BaseImageEstimator):
 
     def _chosen_augmentation(self) -> Augmentation | None:
         return AUTO_AUGMENTATION if self.augmentation == "auto" else self.augmentation
+
+    def _train(
+        self,
+        data: DenseData,
+        seeds: Sequence[int],
+        started: float,
+        listeners: Sequence[Any],
+        *,
+        told_apart_by: Sequence[Any],
+    ) -> None:
+        """Train the network and keep what was found.
+
+        `told_apart_by` are arrays by which a checkpoint of other data is known.
+        """
+        from instantdl.training import (
+            FitSettings,
+            TrainingBatches,
+            borrow_network,
+            fit_network,
+            validation_batches,
+        )
+
+        with borrow_network(self._network_spec()) as network:
+            batches = TrainingBatches(
+                self._source(data, data.training),
+                batch_size=1,
+                augmentation=self._chosen_augmentation(),
+                seed=seeds[2],
+                n_noise=network.n_noise,
+                places=data.places,
+            )
+            batches.batch_size = self._chosen_batch_size(len(batches))
+            held_back = self._source(data, data.validation)
+            state = fit_network(
+                network,
+                batches,
+                validation_batches(held_back, batch_size=batches.batch_size),
+                FitSettings(
+                    epochs=self.epochs,
+                    learning_rate=self.learning_rate,
+                    schedule=self.learning_rate_schedule,
+                    early_stopping=self.early_stopping,
+                    n_iter_no_change=self.n_iter_no_change,
+                    time_limit=self.time_limit,
+                    started=started,
+                ),
+                weights=self._initial_weights(network, seeds[0]),
+                class_weight=data.class_weight,
+                logs=self._logs(),
+                checkpoint=self._checkpoint(
+                    data.images, data.weight, data.training, seeds, *told_apart_by
+                ),
+                listeners=listeners,
+            )
+        self._keep_fit(state)
+
+    def _source(self, data: DenseData, indices: NDArray[Any]) -> "PatchSource":
+        from instantdl.training import PatchSource
+
+        return PatchSource(
+            data.images.take(indices),
+            data.targets.take(indices),
+            encode=data.encode,
+            normalizer=self.normalizer_,
+            patch_shape=self.patch_shape_,
+            sample_weight=data.weight[indices],
+        )
 
     def _build_network(self, n_outputs: int) -> Callable[[], Any]:
         """Return a function without arguments that builds the network."""

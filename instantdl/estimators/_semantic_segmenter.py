@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.filters import threshold_otsu
 
 from instantdl._compat import Interval, StrOptions, with_callbacks
 from instantdl.estimators._base import (
     check_groups,
     check_sample_weight,
     now,
-    weights_of_classes,
 )
-from instantdl.estimators._dense import DenseEstimator
+from instantdl.estimators._dense import DenseData, DenseEstimator
 from instantdl.estimators._survey import MaskSurvey, survey_masks
+from instantdl.estimators._thresholds import best_threshold, guarded_otsu
+from instantdl.estimators._uncertainty import check_kind, uncertainty_of
 from instantdl.exceptions import ModelFileError
 from instantdl.images import (
     Augmentation,
@@ -26,7 +26,7 @@ from instantdl.images import (
 from instantdl.metrics import jaccard
 
 if TYPE_CHECKING:
-    from instantdl.training import CompiledNetwork, NetworkSpec, PatchSource
+    from instantdl.training import NetworkSpec
 
 _LOSSES = {
     "binary_crossentropy",
@@ -37,8 +37,6 @@ _LOSSES = {
     "focal",
     "tversky",
 }
-_KINDS = ("total", "epistemic", "aleatoric")
-_HISTOGRAM_BINS = 200
 
 
 class SemanticSegmenter(DenseEstimator):
@@ -327,14 +325,29 @@ default="percentile"
         started = now()
         self._check_parameters()
         seeds = self._draw_seeds()
-        n_channels = self._channels_before()
+        n_channels = getattr(self, "n_channels_in_", None) if self.warm_start else None
         images, masks = check_images_and_masks(X, y, n_channels=n_channels)
         weight = check_sample_weight(sample_weight, len(images))
         groups = check_groups(groups, len(images))
         survey = survey_masks(masks, seeds[2])
         self._settle(images, masks, survey, seeds)
-        split = self._split(survey, groups, seeds[1])
-        self._train(images, masks, survey, weight, split, seeds, started, (X, y))
+        training, validation = self._split(survey, groups, seeds[1])
+        classes = self.classes_
+        data = DenseData(
+            images=images,
+            targets=masks,
+            encode=lambda crop: np.searchsorted(classes, crop).astype(np.int32),
+            weight=weight,
+            training=training,
+            validation=validation,
+            class_weight=survey.weights(self.class_weight, training),
+            places=[survey.places[i] for i in training],
+        )
+        listeners = self._listeners(X, y)
+        self._train(data, seeds, started, listeners, told_apart_by=[survey.counts])
+        self._settle_threshold(images.take(validation), masks.take(validation))
+        for listener in listeners:
+            listener.finish()
         return self
 
     def _check_fitted(self) -> None:
@@ -344,10 +357,6 @@ default="percentile"
             raise ModelFileError(
                 f"classes_ must hold two or more integers. Got {classes!r:.60}."
             )
-
-    def _channels_before(self) -> int | None:
-        """Return the channels that a warm start must find again."""
-        return getattr(self, "n_channels_in_", None) if self.warm_start else None
 
     def _settle(
         self,
@@ -363,7 +372,7 @@ default="percentile"
                 f"{survey.classes.tolist()}. Add images in which the other is marked."
             )
         if self.warm_start and hasattr(self, "_weights"):
-            self._check_warm_start(images, survey)
+            self._check_warm_start(images.spatial_ndim, survey.classes)
             return
         # A fit that fails from here on leaves no mixture of two fits behind.
         self.__dict__.pop("_weights", None)
@@ -375,21 +384,6 @@ default="percentile"
         self._settle_patches(images, self._n_outputs(), width=survey.width)
         # Callbacks predict before there is anything to tune it on.
         self._settle_threshold(images.take([]), masks.take([]))
-
-    def _check_warm_start(self, images: CheckedImages, survey: MaskSurvey) -> None:
-        """Raise unless the last fit can go on with these images."""
-        if images.spatial_ndim != self.spatial_ndim_in_:
-            raise ValueError(
-                "warm_start can only be used with as many spatial axes as in the first "
-                f"fit. Previously got {self.spatial_ndim_in_}, now "
-                f"{images.spatial_ndim}. Set warm_start=False."
-            )
-        if not np.array_equal(survey.classes, self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the "
-                f"first fit. Previously got {self.classes_.tolist()}, now "
-                f"{survey.classes.tolist()}."
-            )
 
     def _split(
         self, survey: MaskSurvey, groups: NDArray[Any] | None, seed: int
@@ -403,93 +397,6 @@ default="percentile"
             strata=survey.strata(),
             groups=groups,
         )
-
-    def _train(
-        self,
-        images: CheckedImages,
-        masks: CheckedMasks,
-        survey: MaskSurvey,
-        weight: NDArray[Any],
-        split: tuple[NDArray[Any], NDArray[Any]],
-        seeds: list[int],
-        started: float,
-        data: tuple[Any, Any],
-    ) -> None:
-        from instantdl.training import (
-            FitSettings,
-            TrainingBatches,
-            borrow_network,
-            fit_network,
-            validation_batches,
-        )
-
-        training, validation = split
-        with borrow_network(self._network_spec()) as network:
-            source = self._source(images, masks, weight, training)
-            batches = TrainingBatches(
-                source,
-                batch_size=1,
-                augmentation=self._chosen_augmentation(),
-                seed=seeds[2],
-                n_noise=network.n_noise,
-                places=[survey.places[i] for i in training],
-            )
-            batches.batch_size = self._chosen_batch_size(len(batches))
-            held_back = self._source(images, masks, weight, validation)
-            listeners = self._listeners(*data)
-            state = fit_network(
-                network,
-                batches,
-                validation_batches(held_back, batch_size=batches.batch_size),
-                FitSettings(
-                    epochs=self.epochs,
-                    learning_rate=self.learning_rate,
-                    schedule=self.learning_rate_schedule,
-                    early_stopping=self.early_stopping,
-                    n_iter_no_change=self.n_iter_no_change,
-                    time_limit=self.time_limit,
-                    started=started,
-                ),
-                weights=self._initial_weights(network, seeds[0]),
-                class_weight=self._class_weights(survey.counts[training]),
-                logs=self._logs(),
-                checkpoint=self._checkpoint(
-                    images, survey.counts, weight, training, seeds
-                ),
-                listeners=listeners,
-            )
-        self._keep_fit(state)
-        self._settle_threshold(images.take(validation), masks.take(validation))
-        for listener in listeners:
-            listener.finish()
-
-    def _source(
-        self,
-        images: CheckedImages,
-        masks: CheckedMasks,
-        weight: NDArray[Any],
-        indices: NDArray[Any],
-    ) -> "PatchSource":
-        from instantdl.training import PatchSource
-
-        classes = self.classes_
-        return PatchSource(
-            images.take(indices),
-            masks.take(indices),
-            encode=lambda crop: np.searchsorted(classes, crop).astype(np.int32),
-            normalizer=self.normalizer_,
-            patch_shape=self.patch_shape_,
-            sample_weight=weight[indices],
-        )
-
-    def _class_weights(self, counts: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the weight of each class, from its pixels in the training images."""
-        if self.class_weight is None:
-            return np.ones(len(self.classes_))
-        if isinstance(self.class_weight, dict):
-            return weights_of_classes(self.class_weight, self.classes_)
-        pixels = np.maximum(counts.sum(axis=0), 1)
-        return pixels.sum() / (len(pixels) * pixels)
 
     def _n_outputs(self) -> int:
         return 1 if len(self.classes_) == 2 else len(self.classes_)
@@ -510,6 +417,7 @@ default="percentile"
             activate=class_probabilities,
             summarise=class_summary,
             optimizer=self.optimizer,
+            draws_own_weights=callable(self.network),
         )
 
     def _settle_threshold(self, images: CheckedImages, masks: CheckedMasks) -> None:
@@ -519,27 +427,20 @@ default="percentile"
         elif self.threshold == "otsu":
             self.threshold_ = float("nan")
         elif len(self.classes_) == 2 and len(images):
-            with self._borrowed() as network:
-                self.threshold_ = self._tuned_threshold(network, images, masks)
+            self.threshold_ = self._tuned_threshold(images, masks)
 
-    def _tuned_threshold(
-        self, network: "CompiledNetwork", images: CheckedImages, masks: CheckedMasks
-    ) -> float:
-        """Return the threshold with the best pooled Jaccard index."""
+    def _tuned_threshold(self, images: CheckedImages, masks: CheckedMasks) -> float:
         from instantdl.training import predict_parts
 
-        edges = np.linspace(0, 1, _HISTOGRAM_BINS + 1)
-        counts = np.zeros((2, _HISTOGRAM_BINS), np.int64)
-        parts = predict_parts(network, images, self.normalizer_, self._tiling())
-        for part in parts:
-            truth = masks[part.number][part.place] == self.classes_[1]
-            for row, chosen in zip(counts, (~truth, truth), strict=True):
-                row += np.histogram(part.values[..., 1][chosen], edges)[0]
-        # from each edge on, what lies above it is called foreground
-        false, found = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
-        index = found / np.maximum(counts[1].sum() + false, 1)
-        best = np.flatnonzero(index >= index.max() - 1e-12)
-        return float(edges[best[len(best) // 2]])
+        with self._borrowed() as network:
+            parts = predict_parts(network, images, self.normalizer_, self._tiling())
+            return best_threshold(
+                (
+                    part.values[..., 1],
+                    masks[part.number][part.place] == self.classes_[1],
+                )
+                for part in parts
+            )
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Label every pixel with a class.
@@ -590,7 +491,7 @@ default="percentile"
         if images.stacked:
             result = np.empty(foreground.shape, self.classes_.dtype)
         for i, probability in enumerate(foreground):
-            mask = probability >= _guarded_otsu(probability)
+            mask = probability >= guarded_otsu(probability)
             result[i] = self.classes_[mask.astype(np.intp)]
         return result
 
@@ -653,8 +554,7 @@ default="percentile"
         from instantdl.training import draw_parts
 
         images = self._check_predict(X)
-        if kind not in _KINDS:
-            raise ValueError(f"`kind` must be one of {_KINDS}. Got {kind!r}.")
+        check_kind(kind)
         if not isinstance(n_draws, int | np.integer) or n_draws < 1:
             raise ValueError(f"`n_draws` must be an int >= 1. Got {n_draws!r}.")
         with self._borrowed() as network:
@@ -666,7 +566,10 @@ default="percentile"
                 self._noise(int(n_draws), network.n_noise),
             )
             return self._collect(
-                images, parts, lambda values: _spread(values, kind), dtype=np.float32
+                images,
+                parts,
+                lambda values: uncertainty_of(values, kind),
+                dtype=np.float32,
             )
 
     def score(self, X: Any, y: Any) -> float:
@@ -694,20 +597,3 @@ default="percentile"
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         return tags
-
-
-def _guarded_otsu(probability: NDArray[Any]) -> float:
-    """Return Otsu's threshold, but 0.5 where there is only one side to it."""
-    if probability.max() < 0.5 or probability.min() >= 0.5:
-        return 0.5
-    return float(threshold_otsu(probability))
-
-
-def _spread(values: NDArray[Any], kind: str) -> NDArray[Any]:
-    """Return one kind of uncertainty from mean probabilities and mean entropy."""
-    mean, aleatoric = values[..., :-1], np.clip(values[..., -1], 0, 1)
-    if kind == "aleatoric":
-        return aleatoric
-    safe = np.clip(mean, np.finfo(np.float32).tiny, 1)
-    total = np.clip(-(mean * np.log(safe)).sum(-1) / np.log(mean.shape[-1]), 0, 1)
-    return total if kind == "total" else np.clip(total - aleatoric, 0, 1)

@@ -1,10 +1,12 @@
 """One look at all masks before training: classes, how many pixels, where."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from instantdl.estimators._base import weights_of_classes
 from instantdl.images import CheckedMasks
 
 _PLACES_PER_CLASS = 256
@@ -35,6 +37,18 @@ class MaskSurvey:
     counts: NDArray
     places: list[list[NDArray]]
     width: float
+
+    def weights(self, class_weight: Any, rows: NDArray) -> NDArray[np.float64]:
+        """Return the weight of each class in the loss.
+
+        "balanced" goes by the pixels of the masks in `rows`.
+        """
+        if class_weight is None:
+            return np.ones(len(self.classes))
+        if isinstance(class_weight, dict):
+            return weights_of_classes(class_weight, self.classes)
+        pixels = np.maximum(self.counts[rows].sum(axis=0), 1)
+        return pixels.sum() / (len(pixels) * pixels)
 
     def strata(self) -> NDArray:
         """Return per mask a number that tells which classes are in it."""

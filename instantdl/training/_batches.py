@@ -71,6 +71,7 @@ class PatchSource:
     _kept: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     _kept_bytes: int = 0
     _statistics: dict[int, Any] = field(default_factory=dict)
+    _shapes: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -90,7 +91,9 @@ class PatchSource:
 
     def starts(self, index: int) -> np.ndarray:
         """Return per axis how many places a patch can begin at, less one."""
-        shape = self.read(index)[0].shape
+        if index not in self._shapes:
+            self._shapes[index] = self.read(index)[0].shape
+        shape = self._shapes[index]
         pairs = zip(shape, self.patch_shape, strict=False)
         return np.array([max(0, size - length) for size, length in pairs])
 

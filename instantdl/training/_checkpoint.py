@@ -2,10 +2,14 @@
 
 import json
 import os
+import warnings
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from instantdl.exceptions import InstantDLWarning
 
 if TYPE_CHECKING:
     from instantdl.training._fit import FitState
@@ -59,14 +63,29 @@ class Checkpoint:
             "frozen_since": state.frozen_since,
         }
         temporary = self.path.with_name(self.path.name + ".part")
-        with temporary.open("wb") as file:
-            np.savez(file, about=np.array(json.dumps(about)), **arrays)
-        temporary.replace(self.path)
+        try:
+            with temporary.open("wb") as file:
+                np.savez(file, about=np.array(json.dumps(about)), **arrays)
+            temporary.replace(self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def read(self) -> dict[str, Any] | None:
         """Return what was kept, or None if there is nothing to go on from."""
         if not self.path.exists():
             return None
+        try:
+            return self._read()
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+            warnings.warn(
+                f"{self.path} must be a whole checkpoint to go on from. Got a damaged "
+                "one; training begins anew.",
+                InstantDLWarning,
+                stacklevel=2,
+            )
+            return None
+
+    def _read(self) -> dict[str, Any] | None:
         with np.load(self.path, allow_pickle=False) as file:
             saved = json.loads(str(file["about"]))
             if saved.pop("fingerprint") != self.fingerprint:

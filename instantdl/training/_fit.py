@@ -176,7 +176,8 @@ def fit_network(
     Raises
     ------
     FloatingPointError
-        If the loss is not finite before any epoch was completed.
+        If the loss is not finite before any epoch was completed; later the best
+        weights are kept, with a warning.
     """
     loop = _Loop(network, batches, validation, settings, class_weight, logs or Logs())
     network.load_weights(weights)
@@ -189,6 +190,12 @@ def fit_network(
             loop.run(listeners, checkpoint)
         if checkpoint is not None:
             checkpoint.remove()
+    except FloatingPointError as error:
+        if not loop.state.weights:
+            raise
+        warnings.warn(
+            f"{error} The best weights so far are kept.", InstantDLWarning, stacklevel=2
+        )
     except KeyboardInterrupt:
         warnings.warn(
             "Training was interrupted by the keyboard. The best weights so far are "

@@ -47,6 +47,10 @@ class NetworkSpec:
     optimizer : str, default="adam"
         Name of a Keras optimizer.
 
+    draws_own_weights : bool, default=False
+        Whether training begins with the weights that `build` gives. Else they are
+        drawn anew: He's normal distribution for kernels, 0 for offsets, 1 for scales.
+
     Examples
     --------
     >>> from instantdl.networks import build_loss, build_unet
@@ -67,6 +71,7 @@ class NetworkSpec:
     activate: Callable[[Any], Any]
     summarise: Callable[[Any], Any]
     optimizer: str = "adam"
+    draws_own_weights: bool = False
 
 
 class CompiledNetwork:
@@ -222,7 +227,8 @@ class CompiledNetwork:
 
     def initial_weights(self, seed: int) -> list[np.ndarray]:
         """Return freshly drawn weights; the network itself stays as it is."""
-        if any(variable.name not in _INITIAL for variable in self.model.weights):
+        names = {variable.name for variable in self.model.weights}
+        if self.spec.draws_own_weights or not names <= set(_INITIAL):
             return _build(self.spec, seed).get_weights()
         rng = np.random.default_rng(seed)
         return [_INITIAL[v.name](rng, v.shape) for v in self.model.weights]
@@ -404,7 +410,7 @@ def _tensors(*arrays: np.ndarray) -> list[Any]:
 def _he_normal(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
     fan_in = int(np.prod(shape[:-1]))
     values = rng.standard_normal(shape, np.float32)
-    return np.clip(values, -2, 2) * np.float32(np.sqrt(2 / fan_in) / 0.88)
+    return values * np.float32(np.sqrt(2 / fan_in))
 
 
 def _zeros(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:

@@ -149,21 +149,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def _discs(discs_2d: Any, discs_3d: Any) -> dict[int, Any]:
+def discs(discs_2d: Any, discs_3d: Any) -> dict[int, Any]:
     return {2: discs_2d, 3: discs_3d}
 
 
 @pytest.fixture(scope="session")
-def data(case: Case, _discs: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
+def data(case: Case, discs: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Read-only images (6, 16, 16, 1) and their targets."""
-    X, masks = _discs[2]
+    X, masks = discs[2]
     return X, TARGETS[case.target](masks)
 
 
 @pytest.fixture(scope="session")
-def ranked(case: Case, rank: int, _discs: dict[int, Any]) -> Any:
+def ranked(case: Case, rank: int, discs: dict[int, Any]) -> Any:
     """As `data` in 2D, and volumes (4, 8, 8, 8, 1) in 3D."""
-    X, masks = _discs[rank]
+    X, masks = discs[rank]
     return X, TARGETS[case.target](masks)
 
 

@@ -83,10 +83,10 @@ def test_a_second_fit_forgets_the_first(case, ranked, fitted_ranked, digest_of):
     assert digest_of(refitted, X) == digest_of(fitted_ranked, X)
 
 
-def test_an_estimator_of_images_can_be_fitted_to_volumes_next(case, _discs, digest_of):
+def test_an_estimator_of_images_can_be_fitted_to_volumes_next(case, discs, digest_of):
     if case.target == "labels":
         pytest.skip("labels do not tell images from volumes")
-    (X, y), (volumes, targets) = _discs[2], _discs[3]
+    (X, y), (volumes, targets) = discs[2], discs[3]
     fresh = case.make().fit(volumes, targets)
     again = case.make().fit(X, y).fit(volumes, targets)
     assert digest_of(again, volumes) == digest_of(fresh, volumes)
@@ -289,17 +289,17 @@ def test_the_same_seed_gives_the_same_bits_in_another_process(
 
 def test_global_random_states_are_left_alone(case, data):
     random.seed(0)
-    before = random.getstate(), np.random.get_state()
+    before = random.getstate(), np.random.get_state()  # noqa: NPY002
     case.make(filters=5).fit(*data).predict(data[0])  # a network not seen before
     assert random.getstate() == before[0]
-    after = np.random.get_state()
+    after = np.random.get_state()  # noqa: NPY002
     assert before[1][0] == after[0]
     np.testing.assert_array_equal(before[1][1], after[1])
 
 
 def test_the_random_state_and_settings_of_keras_are_left_alone(case, data):
     keras = importlib.import_module("keras")
-    state = random.getstate(), np.random.get_state()
+    state = random.getstate(), np.random.get_state()  # noqa: NPY002
     keras.utils.set_random_seed(3)
     expected = np.asarray(keras.random.uniform((3,)))
     keras.utils.set_random_seed(3)
@@ -307,7 +307,7 @@ def test_the_random_state_and_settings_of_keras_are_left_alone(case, data):
     case.make(filters=6).fit(*data).predict(data[0])
     found = np.asarray(keras.random.uniform((3,)))
     random.setstate(state[0])
-    np.random.set_state(state[1])
+    np.random.set_state(state[1])  # noqa: NPY002
     np.testing.assert_array_equal(found, expected)
     assert keras.config.dtype_policy() == policy
 

@@ -1,5 +1,7 @@
 """What every estimator takes, what it gives back, and what it refuses."""
 
+import copy
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -135,15 +137,15 @@ def test_a_prediction_does_not_depend_on_the_other_images(
     )
 
 
-def test_smaller_tiles_predict_the_same(case, data, fitted):
+def test_smaller_tiles_predict_the_same_away_from_borders(case, data, fitted):
     case.require("tile_shape")
-    big = np.tile(data[0][:1], (1, 3, 3, 1))
-    whole = fitted.predict(big)
-    fitted.save("model.instantdl")
-    import instantdl
-
-    tiled = instantdl.load("model.instantdl").set_params(tile_shape=(8, 8))
-    assert np.mean(tiled.predict(big) != whole) < 0.001
+    name = "predict_proba" if hasattr(fitted, "predict_proba") else "predict"
+    big = np.tile(data[0][:1], (1, 5, 5, 1))
+    whole = getattr(fitted, name)(big)
+    tiled = getattr(copy.deepcopy(fitted).set_params(tile_shape=(8, 8)), name)(big)
+    inner = (0, *(slice(margin, -margin) for margin in fitted.margin_))
+    assert whole[inner].size > 0
+    np.testing.assert_allclose(tiled[inner], whole[inner], atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [(17, 23), (15, 16), (1, 40), (3, 5)])

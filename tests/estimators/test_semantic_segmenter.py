@@ -223,10 +223,7 @@ def test_more_weight_for_the_foreground_finds_more_of_it(discs_2d):
     assert much > little
 
 
-def test_balanced_weights_are_inverse_to_the_pixels_of_a_class(discs_2d):
-    X, masks = discs_2d
-    from instantdl.estimators._semantic_segmenter import SemanticSegmenter
-
+def test_balanced_weights_are_inverse_to_the_pixels_of_a_class():
     segmenter = SemanticSegmenter(class_weight="balanced")
     segmenter.classes_ = np.array([0, 1])
     weights = segmenter._class_weights(np.array([[60, 20], [0, 20]]))

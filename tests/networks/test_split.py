@@ -16,9 +16,14 @@ from instantdl.networks import (
 @pytest.fixture(scope="module", params=[(2, 1), (2, 3), (3, 2)])
 def network(request):
     rank, levels = request.param
-    return build_unet(
+    network = build_unet(
         (*(None,) * rank, 1), 2, filters=2, levels=levels, dropout_rate=0.5
     )
+    rng = np.random.default_rng(0)
+    for variable in network.weights:
+        if variable.name in ("kernel", "beta"):
+            variable.assign(rng.uniform(-0.2, 0.8, variable.shape))
+    return network
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,9 @@ def test_strides_may_differ_by_axis_and_level():
 
 
 def test_the_output_is_float32_and_linear_under_a_mixed_policy():
-    network = build_unet((None, None, 1), 1, filters=2, levels=1, dtype="mixed_bfloat16")
+    network = build_unet(
+        (None, None, 1), 1, filters=2, levels=1, dtype="mixed_bfloat16"
+    )
     x = np.random.default_rng(0).random((1, 4, 4, 1)).astype(np.float32)
     out = network(x)
     assert out.dtype == tf.float32
@@ -111,9 +113,7 @@ def test_strides_leave_four_pixels_of_every_axis_they_halve(shape):
 def _measured_reach(strides, rank, axis):
     """Return how far a changed pixel is seen along an axis, at its worst place."""
     period = math.prod(step[axis] for step in strides)
-    others = [
-        math.prod(step[other] for step in strides) for other in range(rank)
-    ]
+    others = [math.prod(step[other] for step in strides) for other in range(rank)]
     half = unet_margin(strides, rank)[axis] + 2 * period
     shape = [2 * length for length in others]
     shape[axis] = 2 * half

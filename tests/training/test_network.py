@@ -153,9 +153,7 @@ def test_training_lowers_the_loss(tiny):
     tiny.load_optimizer_state(None)
     before = tiny.evaluate(x, target, **weights)
     for _ in range(40):
-        tiny.train(
-            x, target, noise=np.ones_like(noise), learning_rate=0.03, **weights
-        )
+        tiny.train(x, target, noise=np.ones_like(noise), learning_rate=0.03, **weights)
     assert tiny.evaluate(x, target, **weights) < before - 0.2
 
 

@@ -34,13 +34,13 @@ def test_fraction_zero_holds_nothing_back():
 
 def test_strata_are_kept_in_proportion():
     strata = np.repeat([0, 1, 2], [60, 30, 10])
-    _, validation = split_validation(100, validation_fraction=0.2, seed=0, strata=strata)
+    _, validation = split_validation(
+        100, validation_fraction=0.2, seed=0, strata=strata
+    )
     assert np.bincount(strata[validation]).tolist() == [12, 6, 2]
 
 
-@pytest.mark.parametrize(
-    "strata", [[0, 0, 0, 0, 0, 1], [0, 1, 2, 3, 0, 1], [0] * 6]
-)
+@pytest.mark.parametrize("strata", [[0, 0, 0, 0, 0, 1], [0, 1, 2, 3, 0, 1], [0] * 6])
 def test_strata_that_are_too_small_are_left_aside(strata):
     training, validation = split_validation(
         6, validation_fraction=0.2, seed=0, strata=np.array(strata)
