@@ -11,6 +11,9 @@ import tensorflow as tf
 if TYPE_CHECKING:
     from instantdl.training._fit import FitSettings, FitState
 
+# Without a terminal, so many lines are printed for all epochs.
+_LINES = 20
+
 
 class Logs:
     """Show and write how a training goes.
@@ -18,7 +21,7 @@ class Logs:
     Parameters
     ----------
     verbose : int, default=0
-        1 shows a progress bar on a terminal, and one line per epoch elsewhere.
+        1 shows a progress bar on a terminal, and some lines elsewhere.
 
     log_dir : Path or None, default=None
         Where `history.csv` and TensorBoard's event files go.
@@ -119,7 +122,8 @@ class Logs:
             for name, value in values.items()
             if name != "learning_rate"
         )
-        if self.verbose and self._bar is None:
+        every = max(1, self._epochs // _LINES) if self.verbose else 1
+        if self.verbose and self._bar is None and epoch % every == 0:
             self._console.print(
                 f"epoch {epoch}/{self._epochs}  {self._text}  "
                 f"{self._speed():.1f} images/s",
