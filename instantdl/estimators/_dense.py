@@ -329,8 +329,9 @@ class DenseEstimator(BaseImageEstimator):
         """Return the noise of the sampled networks, a row each."""
         if n_noise == 0:
             raise ValueError(
-                "`predict_uncertainty` needs a network with dropout. Got "
-                f"dropout_rate={self.dropout_rate}. Fit with `dropout_rate` above 0."
+                "`predict_uncertainty` needs a network with dropout. Got one without. "
+                "Fit with `dropout_rate` above 0, or put dropout layers into a network "
+                "of your own."
             )
         rng = np.random.default_rng(self._noise_seed)
         return rng.random((n_draws, n_noise), np.float32)

@@ -244,12 +244,9 @@ def _split_weights(manifest: list[dict[str, Any]], data: bytes) -> list[NDArray[
 
 def _plain_parameter(name: str, value: Any) -> Any:
     """Return a parameter as it is worth keeping after fit."""
-    from sklearn.base import BaseEstimator
-
-    if name in ("pretrained", "log_dir"):
-        is_estimator = isinstance(value, BaseEstimator)
-        return None if value is None or is_estimator else os.fspath(value)
-    if isinstance(value, np.random.RandomState):
+    # Paths of one machine mean nothing on another, and a model that somebody sent
+    # must not say where a later fit writes.
+    if name in ("pretrained", "log_dir") or isinstance(value, np.random.RandomState):
         return None
     return value
 

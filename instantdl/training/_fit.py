@@ -243,7 +243,8 @@ class _Loop:
     ) -> None:
         settings, state = self.settings, self.state
         self.logs.start(settings, len(self.batches), self.batches.batch_size, state)
-        while state.epoch < settings.epochs and not self.is_over():
+        # One step is done however short the time is.
+        while state.epoch < settings.epochs and not (state.epoch and self.is_over()):
             for listener in listeners:
                 listener.on_epoch_begin(state.epoch)
             self.run_epoch()

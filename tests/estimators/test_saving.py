@@ -419,3 +419,12 @@ def test_numbers_that_are_not_finite_come_back(discs_2d):
     twin = instantdl.load("model.instantdl")
     assert math.isnan(twin.threshold_)
     assert twin.history_["loss"] == [math.inf]
+
+
+def test_paths_of_the_machine_it_was_fitted_on_are_not_kept(discs_2d):
+    first = SemanticSegmenter(**TINY, log_dir="logs").fit(*discs_2d)
+    first.save("first.instantdl")
+    second = SemanticSegmenter(**TINY, pretrained="first.instantdl").fit(*discs_2d)
+    second.save("second.instantdl")
+    assert instantdl.load("first.instantdl").log_dir is None
+    assert instantdl.load("second.instantdl").pretrained is None

@@ -165,6 +165,14 @@ def test_the_time_that_was_spent_before_counts(fake_network, monkeypatch):
     assert len(network.rates) == 20
 
 
+def test_one_step_is_done_when_no_time_is_left(fake_network, monkeypatch):
+    network = fake_network()
+    clock = _Clock(network)
+    clock.use(monkeypatch)
+    _fit(network, n_steps=100, validation=0, time_limit=5, started=90)
+    assert len(network.rates) == 1
+
+
 def test_a_time_limit_ends_within_an_epoch(fake_network, monkeypatch):
     network = fake_network()
     clock = _Clock(network)
