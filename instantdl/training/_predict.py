@@ -12,6 +12,8 @@ from instantdl.training._network import CompiledNetwork
 
 # About four images of 256 x 256 keep two cores as busy as more would.
 _PIXELS_PER_BATCH = 2**18
+# TensorFlow convolves a single image on hardly more than one core.
+_WINDOWS_PER_BATCH = 2
 
 
 class Tile(NamedTuple):
@@ -187,7 +189,7 @@ def draw_parts(
     for window in _windows(images, normalizer, tiling):
         features = network.features(window.x[np.newaxis])
         pixels = int(np.prod(window.x.shape[:-1]))
-        step = max(1, _PIXELS_PER_BATCH // pixels)
+        step = max(_WINDOWS_PER_BATCH, _PIXELS_PER_BATCH // pixels)
         total: Any = 0
         for first in range(0, len(noise), step):
             total = total + network.draw(features, noise[first : first + step])
@@ -211,7 +213,10 @@ def _batches(windows: Iterator[_Window]) -> Iterator[list[_Window]]:
     batch: list[_Window] = []
     for window in windows:
         pixels = int(np.prod(window.x.shape[:-1]))
-        full = len(batch) * pixels >= _PIXELS_PER_BATCH
+        full = (
+            len(batch) >= _WINDOWS_PER_BATCH
+            and len(batch) * pixels >= _PIXELS_PER_BATCH
+        )
         if batch and (full or batch[0].x.shape != window.x.shape):
             yield batch
             batch = []
