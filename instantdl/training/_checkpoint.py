@@ -76,7 +76,7 @@ class Checkpoint:
             return None
         try:
             return self._read()
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        except (EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile):
             warnings.warn(
                 f"{self.path} must be a whole checkpoint to go on from. Got a damaged "
                 "one; training begins anew.",
@@ -86,7 +86,11 @@ class Checkpoint:
             return None
 
     def _read(self) -> dict[str, Any] | None:
-        with np.load(self.path, allow_pickle=False) as file:
+        # Opened here, since np.load leaves a damaged file open.
+        with (
+            self.path.open("rb") as stream,
+            np.load(stream, allow_pickle=False) as file,
+        ):
             saved = json.loads(str(file["about"]))
             if saved.pop("fingerprint") != self.fingerprint:
                 return None

@@ -248,6 +248,8 @@ class _Loop:
             for listener in listeners:
                 listener.on_epoch_begin(state.epoch)
             self.run_epoch()
+            # Before the state is written: this may change it.
+            has_stalled = self.has_stalled()
             if checkpoint is not None:
                 checkpoint.write(
                     state,
@@ -258,7 +260,7 @@ class _Loop:
                 listener.on_epoch_end(state.epoch - 1, self.network.get_weights)
                 for listener in listeners
             ]
-            if any(stops) or self.has_stalled():
+            if any(stops) or has_stalled:
                 break
 
     def run_epoch(self) -> None:
@@ -296,6 +298,8 @@ class _Loop:
             began = time.monotonic()
             monitored = values["val_loss"] = self.validation_loss()
             self.validation_seconds = time.monotonic() - began
+        if not math.isfinite(monitored):
+            monitored = math.inf
         for name, value in values.items():
             state.history.setdefault(name, []).append(float(value))
         better = monitored < state.best_loss - self.settings.tol

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from instantdl.exceptions import InstantDLWarning
 from instantdl.training import Checkpoint, FitState
 
 
@@ -80,3 +81,26 @@ def test_removing_twice_is_no_error(tmp_path, state):
     checkpoint.remove()
     checkpoint.remove()
     assert checkpoint.read() is None
+
+
+@pytest.mark.parametrize("n_bytes", [0, 100, -10])
+def test_a_damaged_file_is_told_and_not_used(tmp_path, state, n_bytes):
+    path = tmp_path / "state.npz"
+    checkpoint = _write(path, state)
+    path.write_bytes(path.read_bytes()[:n_bytes])
+    with pytest.warns(InstantDLWarning, match="state.npz must be a whole checkpoint"):
+        assert checkpoint.read() is None
+
+
+def test_a_write_that_fails_leaves_the_old_file_alone(tmp_path, state, monkeypatch):
+    checkpoint = _write(tmp_path / "state.npz", state)
+
+    def fail(file, **arrays):
+        file.write(b"half")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(np, "savez", fail)
+    with pytest.raises(OSError, match="disk is full"):
+        _write(tmp_path / "state.npz", state)
+    assert [path.name for path in tmp_path.iterdir()] == ["state.npz"]
+    assert checkpoint.read()["epoch"] == 3

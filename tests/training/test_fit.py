@@ -332,3 +332,34 @@ def test_time_spent_before_an_interruption_counts(fake_network, monkeypatch, tmp
     state = _fit(network, epochs=100, time_limit=25, **settings)
     assert len(network.rates) == 15
     assert state.weights[0] == 25
+
+
+def test_a_validation_loss_that_is_not_finite_hides_no_better_one(fake_network):
+    network = fake_network(val_losses=[math.nan, 3, 2, math.nan])
+    state = _fit(network, epochs=4)
+    assert (state.best_epoch, state.best_loss) == (2, 2)
+    assert state.weights[0] == 12
+
+
+def test_later_a_loss_that_is_not_finite_keeps_the_best_weights(fake_network):
+    network = fake_network(losses=[1, 1, math.nan])
+    with pytest.warns(InstantDLWarning, match="best weights so far are kept"):
+        state = _fit(network, n_steps=2)
+    assert state.epoch == 1
+    assert state.weights[0] == 2
+
+
+def test_statistics_that_settled_for_a_stall_are_settled_in_the_file(
+    fake_network, tmp_path
+):
+    checkpoint = Checkpoint(tmp_path / "state.npz", "same")
+    with pytest.warns(InstantDLWarning, match="interrupted"):
+        _fit(
+            fake_network(val_losses=[2, 1, *[1.5] * 9]),
+            epochs=100,
+            n_iter_no_change=3,
+            checkpoint=checkpoint,
+            listeners=[_Interruption(5)],
+        )
+    saved = checkpoint.read()
+    assert (saved["epoch"], saved["frozen"], saved["frozen_since"]) == (5, True, 5)

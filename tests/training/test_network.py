@@ -1,5 +1,6 @@
 """Tests of compiled networks."""
 
+import dataclasses
 import random
 
 import keras
@@ -246,3 +247,17 @@ def test_few_networks_are_kept(spec, monkeypatch):
         pass
     with borrow_network(spec(levels=0)) as again:
         assert again is not first
+
+
+def test_a_network_that_draws_its_own_weights_keeps_them():
+    def build():
+        inputs = keras.Input((None, None, 1))
+        ones = keras.initializers.Constant(1)
+        return keras.Model(
+            inputs, keras.layers.Conv2D(1, 3, kernel_initializer=ones)(inputs)
+        )
+
+    spec = dataclasses.replace(_user_spec(build), draws_own_weights=True)
+    kernel, bias = CompiledNetwork(spec).initial_weights(seed=0)
+    assert (kernel == 1).all()
+    assert (bias == 0).all()
