@@ -182,7 +182,6 @@ def test_ctrl_c_keeps_the_best_weights_so_far(case, data, interrupt, monkeypatch
     assert estimator.n_epochs_ == 3
     assert estimator.best_epoch_ == 1
     assert [_same(estimator._weights, one) for one in weights] == [0, 1, 0]
-    assert estimator.n_epochs_ == 1
     assert len(estimator.predict(data[0])) == len(data[0])
 
 
@@ -190,7 +189,6 @@ def test_ctrl_c_in_the_first_epoch_still_gives_an_estimator(case, data, interrup
     interrupt(KeyboardInterrupt, step=2)
     with pytest.warns(InstantDLWarning, match="interrupted"):
         estimator = case.make().fit(*data)
-    assert estimator.n_epochs_ == 1
     assert len(estimator.predict(data[0])) == len(data[0])
     estimator.save("model.instantdl")
 
