@@ -14,6 +14,9 @@ from instantdl.training._network import CompiledNetwork
 _PIXELS_PER_BATCH = 2**18
 # TensorFlow convolves a single image on hardly more than one core.
 _WINDOWS_PER_BATCH = 2
+# What sizes of images that are one window are rounded up to, by the number of axes.
+# TensorFlow keeps memory for every shape that it has met, for good; so there are few.
+_GRAIN = {1: 64, 2: 64, 3: 8}
 
 
 class Tile(NamedTuple):
@@ -69,11 +72,13 @@ class Tiling:
             `window` lies in the image padded at its end to a multiple of `stride`,
             `inner` in the window, `outer` in the image.
         """
-        grain = [_grain(length, len(shape)) for length in shape]
-        axes = zip(shape, self.stride, self.margin, self.tile_shape, grain, strict=True)
+        axes = zip(shape, self.stride, self.margin, self.tile_shape, strict=True)
+        grain = _GRAIN[len(shape)]
         return [
             Tile(*zip(*parts, strict=True))
-            for parts in itertools.product(*(_axis_tiles(*axis) for axis in axes))
+            for parts in itertools.product(
+                *(_axis_tiles(*axis, grain) for axis in axes)
+            )
         ]
 
 
@@ -99,17 +104,6 @@ def _axis_tiles(
             )
         )
     return parts
-
-
-def _grain(size: int, rank: int) -> int:
-    """Return what the size of a small image is rounded up to.
-
-    TensorFlow keeps some memory for every shape that it has met, for good; so images
-    of all sizes are brought to a few.
-    """
-    if rank == 3:
-        return 8
-    return 32 if size <= 128 else 64
 
 
 class Part(NamedTuple):
