@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from instantdl import io
+from instantdl._compat import load_keras
+
+# Before TensorFlow is imported otherwise: some of its options are settled then.
+load_keras()
 
 DATA = Path(
     os.environ.get(
