@@ -298,9 +298,7 @@ def now() -> float:
     return time.monotonic()
 
 
-def check_sample_weight(
-    sample_weight: Any, n_samples: int, indices: NDArray[Any] | None = None
-) -> NDArray[np.float64]:
+def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64]:
     """Check one weight per image.
 
     Parameters
@@ -310,9 +308,6 @@ def check_sample_weight(
 
     n_samples : int
         Number of images.
-
-    indices : ndarray of int, default=None
-        Images of which at least one must count.
 
     Returns
     -------
