@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,9 @@ class Augmentation(BaseEstimator):  # type: ignore[misc, unused-ignore]
 
     Parameters
     ----------
-    flip : bool, default=True
-        Mirror each spatial axis with probability 1/2.
+    flip : bool or sequence of int, default=True
+        Mirror each spatial axis, or only the axes of these numbers, with probability
+        1/2.
 
     rotate90 : bool, default=True
         Turn by 0, 90, 180 or 270 degrees, or by 0 or 180 if a plane is not square.
@@ -134,7 +136,7 @@ class Augmentation(BaseEstimator):  # type: ignore[misc, unused-ignore]
     def __init__(
         self,
         *,
-        flip: bool = True,
+        flip: bool | Sequence[int] = True,
         rotate90: bool = True,
         rotation: float = 0.0,
         zoom: float = 0.0,
@@ -189,9 +191,11 @@ class Augmentation(BaseEstimator):  # type: ignore[misc, unused-ignore]
         ...
         ValueError: The 'zoom' parameter of Augmentation must be a float in the ...
         """
-        for name in ("flip", "rotate90"):
-            if not isinstance(getattr(self, name), (bool, np.bool_)):
-                raise TypeError(_sentence(name, "a bool", getattr(self, name)))
+        if not isinstance(self.rotate90, (bool, np.bool_)):
+            raise TypeError(_sentence("rotate90", "a bool", self.rotate90))
+        if not (isinstance(self.flip, (bool, np.bool_)) or _are_axes(self.flip)):
+            wanted = "a bool or a list of numbers of spatial axes"
+            raise TypeError(_sentence("flip", wanted, self.flip))
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             bracket = ")" if high == math.inf else "]"
@@ -271,7 +275,9 @@ class Augmentation(BaseEstimator):  # type: ignore[misc, unused-ignore]
     def _draw_moves(self, shape: tuple[int, ...], rng: np.random.Generator) -> Moves:
         flipped: tuple[int, ...] = ()
         if self.flip:
-            flipped = tuple(np.flatnonzero(rng.random(len(shape)) < 0.5).tolist())
+            drawn = np.flatnonzero(rng.random(len(shape)) < 0.5).tolist()
+            axes = drawn if isinstance(self.flip, (bool, np.bool_)) else self.flip
+            flipped = tuple(axis for axis in drawn if axis in axes)
         n_turns = 0
         if self.rotate90:
             step = 1 if shape[-1] == shape[-2] else 2
@@ -370,6 +376,12 @@ class Augmentation(BaseEstimator):  # type: ignore[misc, unused-ignore]
 def _is_number(value: object) -> bool:
     """Return whether a value is a real number; a bool is not meant to be one."""
     return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+
+
+def _are_axes(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(axis, numbers.Integral) and 0 <= axis < 3 for axis in value
+    )
 
 
 def _sentence(name: str, wanted: str, value: object) -> str:

@@ -19,6 +19,7 @@ Statistics = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 # Percentiles of more pixels than these say nothing new and cost time and memory.
 MAX_PIXELS = 2**22
+PERCENTILES = (1, 99.8)
 # A spread below this part of the whole range is rounding noise, not contrast.
 MIN_SPREAD = 1e-12
 # From here on, differences of two float32 numbers may not be float32 any more.
@@ -176,9 +177,14 @@ default='percentile'
         wide = image.dtype.itemsize > 4 or image.dtype in (np.int32, np.uint32)
         finite = scale[np.isfinite(scale)]
         wide |= bool((np.abs(offset) > LARGE).any() or (finite > LARGE).any())
-        result = np.subtract(image, offset, dtype=np.float64 if wide else np.float32)
-        result *= 1 / scale
-        return cast("NDArray[np.float32]", result.astype(np.float32, copy=False))
+        # Rows of pixels instead of pixels: numpy is slow over a short last axis.
+        length = image.shape[-2]
+        rows = image.reshape(*image.shape[:-2], -1)
+        dtype = np.float64 if wide else np.float32
+        result = np.subtract(rows, np.tile(offset, length), dtype=dtype)
+        result *= np.tile(1 / scale, length)
+        result = result.reshape(image.shape).astype(np.float32, copy=False)
+        return cast("NDArray[np.float32]", result)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the normalizer as a dict that JSON can hold.
@@ -251,11 +257,11 @@ def _image_statistics(
     if method == "minmax":
         offset, scale = low, high - low
     else:
-        pixels = _as_float(sample).reshape(-1, image.shape[-1])
         if method == "percentile":
-            offset, upper = np.percentile(pixels, (1, 99.8), axis=0).astype(np.float64)
+            offset, upper = _percentiles(sample, PERCENTILES)
             scale = upper - offset
         else:
+            pixels = _as_float(sample).reshape(-1, image.shape[-1])
             offset = pixels.mean(axis=0, dtype=np.float64)
             scale = pixels.std(axis=0, dtype=np.float64)
         flat = (scale <= MIN_SPREAD * (high - low)) | (high == low)
@@ -272,6 +278,25 @@ def _sample(image: NDArray[Any]) -> NDArray[Any]:
     return image[(slice(None, None, step),) * len(spatial)]
 
 
+def _percentiles(image: NDArray[Any], q: Sequence[float]) -> NDArray[np.float64]:
+    """Return percentiles of each channel, of shape (len(q), n_channels)."""
+    pixels = image.reshape(-1, image.shape[-1])
+    if image.dtype.kind not in "biu" or image.dtype.itemsize > 2:
+        return np.percentile(_as_float(pixels), q, axis=0).astype(np.float64)
+    # Counting the few possible values is several times faster than sorting pixels.
+    lowest = 0 if image.dtype == bool else int(np.iinfo(image.dtype).min)
+    ranks = np.asarray(q) / 100 * (len(pixels) - 1)
+    columns = []
+    for channel in pixels.T:
+        counts = np.bincount(channel.astype(np.intp) - lowest)
+        below, above = (
+            np.searchsorted(np.cumsum(counts), rank, side="right") + lowest
+            for rank in (np.floor(ranks), np.ceil(ranks))
+        )
+        columns.append(below + (above - below) * (ranks - np.floor(ranks)))
+    return np.stack(columns, axis=1)
+
+
 def _as_float(values: NDArray[Any]) -> NDArray[Any]:
     """Return values as float32 where that holds them exactly, else as float64."""
     small = values.dtype.itemsize <= 2 or values.dtype == np.float32
@@ -280,8 +305,10 @@ def _as_float(values: NDArray[Any]) -> NDArray[Any]:
 
 def _extremes(image: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return minimum and maximum of each channel without a copy of the image."""
-    axes = tuple(range(image.ndim - 1))
-    low, high = image.min(axis=axes), image.max(axis=axes)
+    # Channel by channel: numpy is slow over a short last axis.
+    channels = np.moveaxis(image, -1, 0)
+    low = [channel.min() for channel in channels]
+    high = [channel.max() for channel in channels]
     return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
 
 

@@ -7,9 +7,9 @@ from instantdl._compat import load_keras
 
 load_keras()
 
-from instantdl.networks._blocks import (  # noqa: E402
+from instantdl.networks._convolution import NormalizedConvolution  # noqa: E402
+from instantdl.networks._dropout import (  # noqa: E402
     ChannelDropout,
-    FusedBatchNormalization,
     count_noise,
     dropout_noise,
 )
@@ -25,7 +25,7 @@ from instantdl.networks._unet import (  # noqa: E402
 __all__ = [
     "LOSSES",
     "ChannelDropout",
-    "FusedBatchNormalization",
+    "NormalizedConvolution",
     "build_loss",
     "build_unet",
     "count_noise",

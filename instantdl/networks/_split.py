@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from instantdl.networks._blocks import ChannelDropout
+from instantdl.networks._dropout import ChannelDropout
 
 
 def split_at_dropout(

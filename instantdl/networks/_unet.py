@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 
-from instantdl.networks._blocks import ChannelDropout, FusedBatchNormalization
+from instantdl.networks._convolution import NormalizedConvolution
+from instantdl.networks._dropout import ChannelDropout
 
 _MAX_FILTERS = 512
 _SMALLEST_MAP = 4
@@ -93,8 +94,7 @@ def build_unet(
         x = layer.upsample(x, widths[level], tuple(strides[level]))
         x = layer.merge(x, skips[level], widths[level])
         x = layer.convolve(x, widths[level])
-    logits = layer.conv(x, n_outputs, 1, use_bias=True, dtype="float32")
-    return keras.Model(inputs, logits, name="unet")
+    return keras.Model(inputs, layer.logits(x, n_outputs), name="unet")
 
 
 class _Layers:
@@ -106,35 +106,20 @@ class _Layers:
         self._pool = getattr(keras.layers, f"MaxPooling{rank}D")
         self._upsampling = getattr(keras.layers, f"UpSampling{rank}D")
 
-    def conv(
-        self,
-        x: Any,
-        filters: int,
-        kernel_size: int,
-        *,
-        use_bias: bool = False,
-        dtype: str | None = None,
-    ) -> Any:
+    def conv(self, x: Any, filters: int, kernel_size: int) -> Any:
         return self._conv(
-            filters,
-            kernel_size,
-            padding="same",
-            use_bias=use_bias,
-            dtype=dtype or self.dtype,
+            filters, kernel_size, padding="same", use_bias=False, dtype=self.dtype
         )(x)
 
-    def activate(self, x: Any) -> Any:
-        x = FusedBatchNormalization(dtype=self.dtype)(x)
-        return keras.layers.ReLU(dtype=self.dtype)(x)
-
     def convolve(self, x: Any, filters: int) -> Any:
-        return self.activate(self.conv(x, filters, 3))
+        return NormalizedConvolution(filters, dtype=self.dtype)(x)
 
     def merge(self, x: Any, skip: Any, filters: int) -> Any:
-        add = keras.layers.Add(dtype=self.dtype)
-        return self.activate(
-            add([self.conv(x, filters, 3), self.conv(skip, filters, 3)])
-        )
+        skip = self.conv(skip, filters, 3)
+        return NormalizedConvolution(filters, dtype=self.dtype)([x, skip])
+
+    def logits(self, x: Any, n_outputs: int) -> Any:
+        return self._conv(n_outputs, 1, dtype="float32")(x)
 
     def pool(self, x: Any, stride: tuple[int, ...]) -> Any:
         return self._pool(stride, padding="same", dtype=self.dtype)(x)

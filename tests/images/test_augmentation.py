@@ -1,5 +1,6 @@
 """Tests of random changes of image and target."""
 
+import itertools
 import math
 
 import numpy as np
@@ -128,6 +129,24 @@ def test_a_linear_target_keeps_its_dtype_and_range(dtype):
     )
     assert moved.dtype == dtype
     assert target.min() <= moved.min() <= moved.max() <= target.max()
+
+
+@pytest.mark.parametrize("axes", [[], [1], [0, 2], (0,)])
+def test_flips_keep_to_the_axes_that_are_given(axes):
+    image = noisy((2, 3, 4, 1))
+    augmentation = Augmentation(flip=axes, rotate90=False)
+    allowed = [
+        np.flip(image, chosen)
+        for n in range(len(axes) + 1)
+        for chosen in itertools.combinations(axes, n)
+    ]
+    seen = set()
+    for seed in range(40):
+        changed, _ = augmentation(image, rng=rng(seed))
+        matches = [np.array_equal(changed, one) for one in allowed]
+        assert any(matches)
+        seen.add(matches.index(True))
+    assert len(seen) == len(allowed)
 
 
 @pytest.mark.parametrize("shape", [(7, 9, 2), (3, 7, 9, 2)])
@@ -405,7 +424,11 @@ def test_numbers_out_of_range_are_refused(name, value, wanted):
 @pytest.mark.parametrize(
     ("name", "value", "wanted"),
     [
-        ("flip", 1, "a bool"),
+        ("flip", 1, "a bool or a list"),
+        ("flip", [3], "a bool or a list"),
+        ("flip", [-1], "a bool or a list"),
+        ("flip", "01", "a bool or a list"),
+        ("rotate90", [0], "a bool"),
         ("zoom", "0.1", "a float"),
         ("shift", True, "a float"),
         ("noise", None, "a float"),

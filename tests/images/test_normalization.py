@@ -31,6 +31,19 @@ def test_percentiles_of_each_channel_become_zero_and_one(dtype):
     assert normalised.dtype == np.float32
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int8, np.uint16, np.int16])
+@given(data=st.data())
+@settings(max_examples=40, deadline=None)
+def test_counted_percentiles_are_those_of_numpy(dtype, data):
+    shape = data.draw(hnp.array_shapes(min_dims=3, max_dims=4, max_side=6))
+    image = data.draw(hnp.arrays(dtype, shape))
+    pixels = image.reshape(-1, shape[-1]).astype(float)
+    low, high = np.percentile(pixels, (1, 99.8), axis=0)
+    # equal percentiles are replaced by minimum and maximum
+    low = np.where(low == high, pixels.min(axis=0), low)
+    np.testing.assert_allclose(Normalizer().statistics(image)[0], low, atol=1e-3)
+
+
 def test_percentiles_do_not_clip():
     normalised = Normalizer("percentile")(noisy((100, 100, 1)))
     assert normalised.min() < 0

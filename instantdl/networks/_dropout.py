@@ -1,7 +1,6 @@
-"""Layers that the networks share: normalisation, and dropout by given noise."""
+"""Dropout by noise that is handed in."""
 
-import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -116,87 +115,3 @@ def count_noise(network: keras.Model) -> int:
             calls = [node.input_tensors[0] for node in layer._inbound_nodes]
             total += max(x.shape[-1] for x in calls)
     return total
-
-
-class FusedBatchNormalization(keras.layers.Layer):
-    """Batch normalisation by TensorFlow's fused kernel, for any rank and dtype.
-
-    What `keras.layers.BatchNormalization` does, but for a moving variance that is
-    corrected for the size of the batch; it stays in bfloat16 where
-    Keras goes through float32, and is several times faster in training.
-
-    Parameters
-    ----------
-    momentum : float, default=0.99
-        Weight of the past in the moving mean and variance, once there is one: in
-        the first steps they follow faster, so that few steps suffice.
-
-    epsilon : float, default=1e-3
-        Added to the variance.
-
-    **kwargs : dict
-        Passed to `keras.layers.Layer`.
-
-    Notes
-    -----
-    Input shape: `(n_samples, *spatial, channels)`. Output shape: the same.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from instantdl.networks import FusedBatchNormalization
-    >>> x = np.random.default_rng(0).normal(5, 2, (4, 8, 8, 3)).astype("float32")
-    >>> out = np.asarray(FusedBatchNormalization()(x, training=True))
-    >>> bool(abs(out.mean()) < 1e-3), round(float(out.std()), 2)
-    (True, 1.0)
-    """
-
-    def __init__(
-        self, momentum: float = 0.99, epsilon: float = 1e-3, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.momentum = momentum
-        self.epsilon = epsilon
-
-    def build(self, input_shape: Sequence[int | None]) -> None:
-        """Make scale, offset and the moving statistics, one number a channel."""
-        # Without autocast they stay float32 under a mixed policy.
-        add = functools.partial(
-            self.add_weight, shape=(input_shape[-1],), autocast=False
-        )
-        self.gamma = add(initializer="ones", name="gamma")
-        self.beta = add(initializer="zeros", name="beta")
-        self.moving_mean = add(initializer="zeros", name="moving_mean", trainable=False)
-        self.moving_variance = add(
-            initializer="ones", name="moving_variance", trainable=False
-        )
-        self.steps = add(shape=(), initializer="zeros", name="steps", trainable=False)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """Return the shape that came in."""
-        return input_shape
-
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        """Normalise `x` by its own statistics or, not training, by the moving ones."""
-        shape = tf.shape(x)
-        # Flat images of any rank; and apart from the convolution before, with which
-        # TensorFlow would fuse it: ten times slower on a single image.
-        result = tf.raw_ops.FusedBatchNormV3(
-            x=tf.reshape(x, [shape[0], -1, 1, x.shape[-1]]),
-            scale=self.gamma.value,
-            offset=self.beta.value,
-            mean=[] if training else self.moving_mean.value,
-            variance=[] if training else self.moving_variance.value,
-            epsilon=self.epsilon,
-            is_training=bool(training),
-        )
-        if training:
-            steps = self.steps.value
-            past = tf.minimum(self.momentum, (1 + steps) / (10 + steps))
-            self.steps.assign_add(1.0)
-            for moving, batch in (
-                (self.moving_mean, result.batch_mean),
-                (self.moving_variance, result.batch_variance),
-            ):
-                moving.assign(moving * past + batch * (1 - past))
-        return tf.reshape(result.y, shape)

@@ -1,0 +1,208 @@
+"""Convolution and batch normalisation in one layer."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class NormalizedConvolution(keras.layers.Layer):
+    """Convolution, batch normalisation and rectifier, of any rank and dtype.
+
+    In training the normalisation is TensorFlow's fused kernel, which stays in
+    bfloat16 where Keras goes through float32. Otherwise it is folded into kernel and
+    bias: TensorFlow then runs all three steps as one.
+
+    Parameters
+    ----------
+    filters : int
+        Channels of the output.
+
+    kernel_size : int, default=3
+        Pixels of the kernel along each axis.
+
+    strides : int or sequence of int, default=1
+        Step of the kernel along each axis.
+
+    activation : {"relu", "relu6"} or None, default="relu"
+        What comes at the end.
+
+    momentum : float, default=0.99
+        Weight of the past in the moving mean and variance, once there is one: in
+        the first steps they follow faster, so that few steps suffice.
+
+    epsilon : float, default=1e-3
+        Added to the variance.
+
+    **kwargs : dict
+        Passed to `keras.layers.Layer`.
+
+    Notes
+    -----
+    Input: `(n_samples, *spatial, channels)`, or a list of it and of tensors that are
+    added to the convolution before it is normalised. Output: `(n_samples, *spatial,
+    filters)`, padded to the input's size divided by the strides.
+
+    The moving variance is that of the batch corrected for its size.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.networks import NormalizedConvolution
+    >>> x = np.random.default_rng(0).normal(5, 2, (4, 8, 8, 3)).astype("float32")
+    >>> layer = NormalizedConvolution(2, activation=None)
+    >>> out = np.asarray(layer(x, training=True))
+    >>> out.shape, bool(abs(out.mean()) < 1e-3), round(float(out.std()), 2)
+    ((4, 8, 8, 2), True, 1.0)
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int = 3,
+        *,
+        strides: int | Sequence[int] = 1,
+        activation: str | None = "relu",
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.strides = strides if isinstance(strides, int) else tuple(strides)
+        self.activation = activation
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def build(self, input_shape: Any) -> None:
+        """Make the kernel, and scale, offset and moving statistics of each filter."""
+        shape = _first(input_shape)
+        # Without autocast they stay float32 under a mixed policy.
+        add = functools.partial(
+            self.add_weight, shape=(self.filters,), autocast=False, initializer="zeros"
+        )
+        size = (self.kernel_size,) * (len(shape) - 2)
+        self.kernel = add(
+            shape=(*size, self._n_inputs(shape[-1]), self.filters),
+            initializer="he_normal",
+            name="kernel",
+        )
+        self.gamma = add(initializer="ones", name="gamma")
+        self.beta = add(name="beta")
+        self.moving_mean = add(name="moving_mean", trainable=False)
+        self.moving_variance = add(
+            initializer="ones", name="moving_variance", trainable=False
+        )
+        self.steps = add(shape=(), name="steps", trainable=False)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape that `call` gives for an input of this shape."""
+        n_samples, *spatial, _ = _first(input_shape)
+        strides = self._strides(len(spatial))
+        spatial = [
+            None if size is None else -(-size // stride)
+            for size, stride in zip(spatial, strides, strict=True)
+        ]
+        return (n_samples, *spatial, self.filters)
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        """Convolve and normalise, in training by the batch's statistics."""
+        x, *others = x if isinstance(x, list | tuple) else [x]
+        if training:
+            total = sum(others, start=self._convolve(x, self.kernel.value))
+            return self._normalize(total)
+        scale = self.gamma.value * tf.math.rsqrt(
+            self.moving_variance.value + self.epsilon
+        )
+        bias = self.beta.value - self.moving_mean.value * scale
+        # This order of operations is the one that TensorFlow runs as one. The sum
+        # is no `bias_add`, whose gradient in bfloat16 is wrong on the CPU.
+        total = self._convolve(x, self.kernel.value * scale) + tf.cast(bias, x.dtype)
+        for other in others:
+            total += other * tf.cast(scale, x.dtype)
+        return self._activate(total)
+
+    def _n_inputs(self, n_channels: int) -> int:
+        """Return how many channels of the input each filter sees."""
+        return n_channels
+
+    def _convolve(self, x: Any, kernel: Any) -> Any:
+        rank = len(x.shape) - 2
+        return tf.nn.convolution(
+            x,
+            tf.cast(kernel, x.dtype),
+            strides=self._strides(rank),
+            padding="SAME",
+            data_format=f"N{'DHW'[-rank:]}C",
+        )
+
+    def _strides(self, rank: int) -> Sequence[int]:
+        return [self.strides] * rank if isinstance(self.strides, int) else self.strides
+
+    def _normalize(self, x: Any) -> Any:
+        shape = tf.shape(x)
+        result = tf.raw_ops.FusedBatchNormV3(
+            x=tf.reshape(x, [shape[0], -1, 1, self.filters]),  # flat, for any rank
+            scale=self.gamma.value,
+            offset=self.beta.value,
+            mean=[],
+            variance=[],
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        steps = self.steps.value
+        past = tf.minimum(self.momentum, (1 + steps) / (10 + steps))
+        self.steps.assign_add(1.0)
+        for moving, batch in (
+            (self.moving_mean, result.batch_mean),
+            (self.moving_variance, result.batch_variance),
+        ):
+            moving.assign(moving * past + batch * (1 - past))
+        return tf.reshape(self._activate(result.y), shape)
+
+    def _activate(self, x: Any) -> Any:
+        return getattr(tf.nn, self.activation)(x) if self.activation else x
+
+
+class NormalizedDepthwiseConvolution(NormalizedConvolution):
+    """As `NormalizedConvolution`, in 2D, with one filter for each channel.
+
+    Parameters
+    ----------
+    filters : int
+        Channels of the input, and so of the output.
+
+    kernel_size : int, default=3
+        Pixels of the kernel along each axis.
+
+    **kwargs : dict
+        As for `NormalizedConvolution`; strides are the same along both axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.networks import NormalizedDepthwiseConvolution
+    >>> layer = NormalizedDepthwiseConvolution(3, 5, strides=2)
+    >>> layer(np.ones((1, 8, 8, 3), "float32")).shape
+    TensorShape([1, 4, 4, 3])
+    """
+
+    def _n_inputs(self, n_channels: int) -> int:
+        return 1
+
+    def _convolve(self, x: Any, kernel: Any) -> Any:
+        size = self.kernel_size
+        return tf.nn.depthwise_conv2d(
+            x,
+            tf.reshape(tf.cast(kernel, x.dtype), [size, size, self.filters, 1]),
+            strides=[1, *self._strides(2), 1],
+            padding="SAME",
+        )
+
+
+def _first(shapes: Any) -> Any:
+    """Return the first of several shapes, or the only one."""
+    return shapes if shapes[0] is None or isinstance(shapes[0], int) else shapes[0]
