@@ -4,8 +4,9 @@ import hashlib
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -38,9 +39,54 @@ if TYPE_CHECKING:
         FitState,
         Logs,
         NetworkSpec,
+        PatchSource,
     )
 
 _N_SEEDS = 4
+_MAX_LENGTH = 2**20
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Checked images and targets, and who serves for what.
+
+    Attributes
+    ----------
+    images, targets : sequence of ndarray
+        All that `fit` was given.
+
+    encode : callable
+        Turns a crop of a target into what the loss takes.
+
+    weight : ndarray of shape (n_samples,)
+        Weight of each image.
+
+    training, validation : ndarray of int
+        Positions of the images that are learnt from, and of those held back.
+
+    class_weight : ndarray of shape (n_classes,)
+        For the loss.
+
+    patch_shape : tuple of int
+        Spatial size of what the network is trained on.
+
+    places : sequence
+        Per training image and class some pixels that patches are cut around.
+
+    max_validation : int
+        How many patches of the images held back are looked at, at most.
+    """
+
+    images: Any
+    targets: Any
+    encode: Callable[[NDArray[Any]], NDArray[Any]]
+    weight: NDArray[Any]
+    training: NDArray[Any]
+    validation: NDArray[Any]
+    class_weight: NDArray[Any]
+    patch_shape: tuple[int, ...]
+    places: Sequence[Any] = ()
+    max_validation: int = 48
 
 
 class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
@@ -78,6 +124,8 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         "log_dir": [str, os.PathLike, None],
         "verbose": ["verbose"],
     }
+
+    _auto_augmentation: ClassVar[Augmentation]
 
     network: Any
     classes_: NDArray[Any]
@@ -246,6 +294,99 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         self.best_epoch_ = n_past + state.best_epoch
         self._set_weights(state.weights)
 
+    def _chosen_augmentation(self) -> Augmentation | None:
+        if self.augmentation == "auto":
+            return self._auto_augmentation
+        return self.augmentation
+
+    def _chosen_batch_size(self, n_patches: int) -> int:
+        """Return the batch size for so many patches in an epoch."""
+        raise NotImplementedError
+
+    def _train(
+        self,
+        data: TrainingData,
+        seeds: Sequence[int],
+        started: float,
+        listeners: Sequence[Any],
+        *,
+        told_apart_by: Sequence[Any],
+    ) -> None:
+        """Train the network and keep what was found.
+
+        `told_apart_by` are arrays by which a checkpoint of other data is known.
+        """
+        from instantdl.training import (
+            FitSettings,
+            TrainingBatches,
+            borrow_network,
+            fit_network,
+            validation_batches,
+        )
+
+        with borrow_network(self._network_spec()) as network:
+            batches = TrainingBatches(
+                self._source(data, data.training),
+                batch_size=1,
+                augmentation=self._chosen_augmentation(),
+                seed=seeds[2],
+                n_noise=network.n_noise,
+                places=data.places,
+            )
+            batches.batch_size = self._chosen_batch_size(len(batches))
+            held_back = self._source(data, data.validation)
+            state = fit_network(
+                network,
+                batches,
+                validation_batches(
+                    held_back,
+                    batch_size=batches.batch_size,
+                    max_patches=data.max_validation,
+                ),
+                FitSettings(
+                    epochs=self.epochs,
+                    learning_rate=self.learning_rate,
+                    schedule=self.learning_rate_schedule,
+                    early_stopping=self.early_stopping,
+                    n_iter_no_change=self.n_iter_no_change,
+                    time_limit=self.time_limit,
+                    started=started,
+                ),
+                weights=self._initial_weights(network, seeds[0]),
+                class_weight=data.class_weight,
+                logs=self._logs(),
+                checkpoint=self._checkpoint(
+                    data.images, data.weight, data.training, seeds, *told_apart_by
+                ),
+                listeners=listeners,
+            )
+        self._keep_fit(state)
+
+    def _source(self, data: TrainingData, indices: NDArray[Any]) -> "PatchSource":
+        from instantdl.training import PatchSource
+
+        return PatchSource(
+            data.images.take(indices),
+            data.targets.take(indices),
+            encode=data.encode,
+            normalizer=self.normalizer_,
+            patch_shape=data.patch_shape,
+            sample_weight=data.weight[indices],
+        )
+
+    def _noise(self, n_draws: int, n_noise: int) -> NDArray[np.float32]:
+        """Return the noise of the sampled networks, a row each."""
+        if not isinstance(n_draws, int | np.integer) or n_draws < 1:
+            raise ValueError(f"`n_draws` must be an int >= 1. Got {n_draws!r}.")
+        if n_noise == 0:
+            raise ValueError(
+                "`predict_uncertainty` needs a network with dropout. Got one without. "
+                "Fit with `dropout_rate` above 0, or put dropout layers into a network "
+                "of your own."
+            )
+        rng = np.random.default_rng(self._noise_seed)
+        return rng.random((n_draws, n_noise), np.float32)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file, without pickle.
 
@@ -405,3 +546,64 @@ def check_groups(groups: Any, n_samples: int) -> NDArray[Any] | None:
             f"{array.shape} for {n_samples} images."
         )
     return array
+
+
+def check_shape(shape: Sequence[Any], rank: int, name: str) -> list[int]:
+    """Check a parameter that holds one length per spatial axis.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        As given.
+
+    rank : int
+        Number of spatial axes.
+
+    name : str
+        Of the parameter.
+
+    Returns
+    -------
+    list of int
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+    """
+    lengths = list(shape)
+    if len(lengths) != rank or not all(
+        isinstance(length, int | np.integer) and length >= 1 for length in lengths
+    ):
+        raise ValueError(
+            f"`{name}` must hold {rank} ints >= 1, one for each spatial axis of the "
+            f"images. Got {tuple(lengths)}."
+        )
+    return [int(length) for length in lengths]
+
+
+def is_shape(value: Any, rank: int, least: int) -> bool:
+    """Tell whether a fitted attribute holds one length per spatial axis.
+
+    Parameters
+    ----------
+    value : object
+        As it was found in a file.
+
+    rank : int
+        Number of spatial axes.
+
+    least : int
+        What each length must be at least.
+
+    Returns
+    -------
+    bool
+        True for a tuple of such ints.
+    """
+    return (
+        isinstance(value, tuple)
+        and len(value) == rank
+        and all(type(one) is int and least <= one <= _MAX_LENGTH for one in value)
+    )

@@ -1,7 +1,6 @@
 """What estimators with one value per pixel share: the U-Net, patches and tiles."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,18 +9,12 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from instantdl._compat import Interval, StrOptions
-from instantdl.estimators._base import BaseImageEstimator
+from instantdl.estimators._base import BaseImageEstimator, check_shape, is_shape
 from instantdl.exceptions import ModelFileError
-from instantdl.images import (
-    Augmentation,
-    CheckedImages,
-    Normalizer,
-    check_images,
-    round_up,
-)
+from instantdl.images import Augmentation, CheckedImages, check_images, round_up
 
 if TYPE_CHECKING:
-    from instantdl.training import PatchSource, Tiling
+    from instantdl.training import Tiling
 
 _PATCH_SIZES = {2: 256, 3: 96}
 _PATCH_VOXELS = {2: 256 * 256, 3: 48 * 64 * 48}
@@ -31,9 +24,8 @@ _MAX_BATCH = 32
 # more than one structure and what surrounds it.
 _WIDTHS_PER_PATCH = 4
 _MAX_LEVELS = 8
-_MAX_LENGTH = 2**20
 
-AUTO_AUGMENTATION = Augmentation(
+_AUTO_AUGMENTATION = Augmentation(
     flip=True,
     rotate90=True,
     rotation=20.0,
@@ -46,41 +38,6 @@ AUTO_AUGMENTATION = Augmentation(
     channel_shift=0.1,
     probability=0.3,
 )
-
-
-@dataclass(frozen=True)
-class DenseData:
-    """Checked images and targets, and who serves for what.
-
-    Attributes
-    ----------
-    images, targets : sequence of ndarray
-        All that `fit` was given.
-
-    encode : callable
-        Turns a crop of a target into what the loss takes.
-
-    weight : ndarray of shape (n_samples,)
-        Weight of each image.
-
-    training, validation : ndarray of int
-        Positions of the images that are learnt from, and of those held back.
-
-    class_weight : ndarray of shape (n_classes,)
-        For the loss.
-
-    places : sequence
-        Per training image and class some pixels that patches are cut around.
-    """
-
-    images: CheckedImages
-    targets: Any
-    encode: Callable[[NDArray[Any]], NDArray[Any]]
-    weight: NDArray[Any]
-    training: NDArray[Any]
-    validation: NDArray[Any]
-    class_weight: NDArray[Any]
-    places: Sequence[Any] = ()
 
 
 class DenseEstimator(BaseImageEstimator):
@@ -100,6 +57,8 @@ class DenseEstimator(BaseImageEstimator):
         "strides_": [tuple],
         "margin_": [tuple],
     }
+
+    _auto_augmentation = _AUTO_AUGMENTATION
 
     strides_: tuple[tuple[int, ...], ...]
     margin_: tuple[int, ...]
@@ -139,7 +98,7 @@ class DenseEstimator(BaseImageEstimator):
         super()._check_fitted()
         steps = self.strides_
         if len(steps) > _MAX_LEVELS or not all(
-            _is_shape(shape, self.spatial_ndim_in_, least)
+            is_shape(shape, self.spatial_ndim_in_, least)
             for shape, least in (
                 (self.patch_shape_, 1),
                 (self.margin_, 0),
@@ -179,76 +138,6 @@ class DenseEstimator(BaseImageEstimator):
         if len(self.patch_shape_) == 2:
             wanted = np.clip(round(8 * 128**2 / pixels), 4, _MAX_BATCH)
         return int(np.clip(n_patches // 8, 2, wanted))
-
-    def _chosen_augmentation(self) -> Augmentation | None:
-        return AUTO_AUGMENTATION if self.augmentation == "auto" else self.augmentation
-
-    def _train(
-        self,
-        data: DenseData,
-        seeds: Sequence[int],
-        started: float,
-        listeners: Sequence[Any],
-        *,
-        told_apart_by: Sequence[Any],
-    ) -> None:
-        """Train the network and keep what was found.
-
-        `told_apart_by` are arrays by which a checkpoint of other data is known.
-        """
-        from instantdl.training import (
-            FitSettings,
-            TrainingBatches,
-            borrow_network,
-            fit_network,
-            validation_batches,
-        )
-
-        with borrow_network(self._network_spec()) as network:
-            batches = TrainingBatches(
-                self._source(data, data.training),
-                batch_size=1,
-                augmentation=self._chosen_augmentation(),
-                seed=seeds[2],
-                n_noise=network.n_noise,
-                places=data.places,
-            )
-            batches.batch_size = self._chosen_batch_size(len(batches))
-            held_back = self._source(data, data.validation)
-            state = fit_network(
-                network,
-                batches,
-                validation_batches(held_back, batch_size=batches.batch_size),
-                FitSettings(
-                    epochs=self.epochs,
-                    learning_rate=self.learning_rate,
-                    schedule=self.learning_rate_schedule,
-                    early_stopping=self.early_stopping,
-                    n_iter_no_change=self.n_iter_no_change,
-                    time_limit=self.time_limit,
-                    started=started,
-                ),
-                weights=self._initial_weights(network, seeds[0]),
-                class_weight=data.class_weight,
-                logs=self._logs(),
-                checkpoint=self._checkpoint(
-                    data.images, data.weight, data.training, seeds, *told_apart_by
-                ),
-                listeners=listeners,
-            )
-        self._keep_fit(state)
-
-    def _source(self, data: DenseData, indices: NDArray[Any]) -> "PatchSource":
-        from instantdl.training import PatchSource
-
-        return PatchSource(
-            data.images.take(indices),
-            data.targets.take(indices),
-            encode=data.encode,
-            normalizer=self.normalizer_,
-            patch_shape=self.patch_shape_,
-            sample_weight=data.weight[indices],
-        )
 
     def _build_network(self, n_outputs: int) -> Callable[[], Any]:
         """Return a function without arguments that builds the network."""
@@ -324,60 +213,3 @@ class DenseEstimator(BaseImageEstimator):
                 )
             result[part.number][part.place] = reduce(part.values)
         return result
-
-    def _noise(self, n_draws: int, n_noise: int) -> NDArray[np.float32]:
-        """Return the noise of the sampled networks, a row each."""
-        if n_noise == 0:
-            raise ValueError(
-                "`predict_uncertainty` needs a network with dropout. Got one without. "
-                "Fit with `dropout_rate` above 0, or put dropout layers into a network "
-                "of your own."
-            )
-        rng = np.random.default_rng(self._noise_seed)
-        return rng.random((n_draws, n_noise), np.float32)
-
-    def _fit_normalizer(self, images: CheckedImages) -> Normalizer:
-        return Normalizer.fit(images, self.normalization)
-
-
-def check_shape(shape: Sequence[Any], rank: int, name: str) -> list[int]:
-    """Check a parameter that holds one length per spatial axis.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        As given.
-
-    rank : int
-        Number of spatial axes.
-
-    name : str
-        Of the parameter.
-
-    Returns
-    -------
-    list of int
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else.
-    """
-    lengths = list(shape)
-    if len(lengths) != rank or not all(
-        isinstance(length, int | np.integer) and length >= 1 for length in lengths
-    ):
-        raise ValueError(
-            f"`{name}` must hold {rank} ints >= 1, one for each spatial axis of the "
-            f"images. Got {tuple(lengths)}."
-        )
-    return [int(length) for length in lengths]
-
-
-def _is_shape(value: Any, rank: int, least: int) -> bool:
-    return (
-        isinstance(value, tuple)
-        and len(value) == rank
-        and all(type(one) is int and least <= one <= _MAX_LENGTH for one in value)
-    )

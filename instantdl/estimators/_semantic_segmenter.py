@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from instantdl._compat import Interval, StrOptions, with_callbacks
 from instantdl.estimators._base import (
+    TrainingData,
     check_groups,
     check_sample_weight,
     now,
 )
-from instantdl.estimators._dense import DenseData, DenseEstimator
+from instantdl.estimators._dense import DenseEstimator
 from instantdl.estimators._survey import MaskSurvey, survey_masks
 from instantdl.estimators._thresholds import best_threshold, guarded_otsu
 from instantdl.estimators._uncertainty import check_kind, uncertainty_of
@@ -21,6 +23,7 @@ from instantdl.images import (
     Augmentation,
     CheckedImages,
     CheckedMasks,
+    Normalizer,
     check_images_and_masks,
 )
 from instantdl.metrics import jaccard
@@ -120,7 +123,7 @@ default="percentile"
 
     augmentation : "auto", Augmentation or None, default="auto"
         Random changes of image and mask in training; "auto" flips, turns, zooms and
-        varies intensities moderately.
+        varies intensities moderately. It does not flip along `directed_axes_`.
 
     threshold : float, "tuned" or "otsu", default=0.5
         From which probability on a pixel is foreground, with two classes; "tuned"
@@ -167,6 +170,10 @@ default="percentile"
 
     n_channels_in_, spatial_ndim_in_ : int
         Channels and spatial axes of the training images.
+
+    directed_axes_ : tuple of int
+        Axes along which the classes lie alike in all training images, as in scans of
+        one part of the body; empty for fewer than 8 images.
 
     patch_shape_ : tuple of int
         Spatial size of the patches.
@@ -226,6 +233,7 @@ default="percentile"
     _fitted_constraints: ClassVar[dict[str, list[Any]]] = {
         **DenseEstimator._fitted_constraints,
         "classes_": [np.ndarray],
+        "directed_axes_": [tuple],
         "threshold_": [Interval(Real, 0, 1, closed="both"), "nan"],
     }
 
@@ -333,7 +341,7 @@ default="percentile"
         self._settle(images, masks, survey, seeds)
         training, validation = self._split(survey, groups, seeds[1])
         classes = self.classes_
-        data = DenseData(
+        data = TrainingData(
             images=images,
             targets=masks,
             encode=lambda crop: np.searchsorted(classes, crop).astype(np.int32),
@@ -341,6 +349,7 @@ default="percentile"
             training=training,
             validation=validation,
             class_weight=survey.weights(self.class_weight, training),
+            patch_shape=self.patch_shape_,
             places=[survey.places[i] for i in training],
         )
         listeners = self._listeners(X, y)
@@ -377,9 +386,10 @@ default="percentile"
         # A fit that fails from here on leaves no mixture of two fits behind.
         self.__dict__.pop("_weights", None)
         self.classes_ = survey.classes
+        self.directed_axes_ = survey.directed_axes
         self.n_channels_in_ = images.n_channels
         self.spatial_ndim_in_ = images.spatial_ndim
-        self.normalizer_ = self._fit_normalizer(images)
+        self.normalizer_ = Normalizer.fit(images, self.normalization)
         self._noise_seed = seeds[3]
         self._settle_patches(images, self._n_outputs(), width=survey.width)
         # Callbacks predict before there is anything to tune it on.
@@ -396,6 +406,15 @@ default="percentile"
             seed=seed,
             strata=survey.strata(),
             groups=groups,
+        )
+
+    def _chosen_augmentation(self) -> Augmentation | None:
+        if self.augmentation != "auto" or not self.directed_axes_:
+            return super()._chosen_augmentation()
+        free = set(range(self.spatial_ndim_in_)) - set(self.directed_axes_)
+        in_plane = {self.spatial_ndim_in_ - 2, self.spatial_ndim_in_ - 1}
+        return clone(self._auto_augmentation).set_params(
+            flip=sorted(free), rotate90=in_plane <= free
         )
 
     def _n_outputs(self) -> int:
@@ -555,15 +574,13 @@ default="percentile"
 
         images = self._check_predict(X)
         check_kind(kind)
-        if not isinstance(n_draws, int | np.integer) or n_draws < 1:
-            raise ValueError(f"`n_draws` must be an int >= 1. Got {n_draws!r}.")
         with self._borrowed() as network:
             parts = draw_parts(
                 network,
                 images,
                 self.normalizer_,
                 self._tiling(),
-                self._noise(int(n_draws), network.n_noise),
+                self._noise(n_draws, network.n_noise),
             )
             return self._collect(
                 images,

@@ -1,15 +1,19 @@
 """One look at all masks before training: classes, how many pixels, where."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from instantdl.estimators._base import weights_of_classes
 from instantdl.images import CheckedMasks
 
 _PLACES_PER_CLASS = 256
+# Fewer may lie alike by chance.
+_FEWEST_IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,18 @@ class MaskSurvey:
         How wide the marked areas are, in pixels: 4 times their area by the length of
         their borders, which for a disc is its diameter. The area is that of the
         first class where this is the smaller part.
+
+    directed_axes : tuple of int
+        Axes along which the classes lie alike in all masks: always more to one end
+        of the image, or one class before the other. Mirrored along these, images
+        would show what there is not.
     """
 
     classes: NDArray
     counts: NDArray
     places: list[list[NDArray]]
     width: float
+    directed_axes: tuple[int, ...]
 
     def weights(self, class_weight: Any, rows: NDArray) -> NDArray[np.float64]:
         """Return the weight of each class in the loss.
@@ -72,12 +82,13 @@ def survey_masks(masks: CheckedMasks, seed: int) -> MaskSurvey:
     MaskSurvey
         Its size does not depend on that of the images.
     """
-    found, borders = [], 0.0
+    found, shapes, borders = [], [], 0.0
     for index, mask in enumerate(masks):
         rng = np.random.default_rng([seed, index])
         values, counts = np.unique(mask, return_counts=True)
         borders += _count_borders(mask)
         found.append((values, counts, _find_places(mask, values, rng)))
+        shapes.append(mask.shape)
     classes = np.unique(np.concatenate([values for values, _, _ in found]))
     counts = np.zeros((len(found), len(classes)), np.int64)
     for row, (values, value_counts, _) in zip(counts, found, strict=True):
@@ -88,7 +99,46 @@ def survey_masks(masks: CheckedMasks, seed: int) -> MaskSurvey:
     ]
     first, all_pixels = counts[:, 0].sum(), counts.sum()
     width = 4 * min(first, all_pixels - first) / max(borders, 1)
-    return MaskSurvey(classes, counts, places, float(width))
+    centres = np.full((*counts.shape, masks.spatial_ndim), np.nan)
+    for row, shape, (_, _, spots) in zip(centres, shapes, found, strict=True):
+        for value, pixels in spots.items():
+            centre = (pixels.mean(axis=0) + 0.5) / shape - 0.5
+            row[np.searchsorted(classes, value)] = centre
+    axes = find_directed_axes(centres)
+    return MaskSurvey(classes, counts, places, float(width), axes)
+
+
+def find_directed_axes(centres: NDArray[np.float64]) -> tuple[int, ...]:
+    """Return the axes along which classes lie alike in all images.
+
+    Parameters
+    ----------
+    centres : ndarray of shape (n_images, n_classes, n_axes)
+        Mean place of each class as a part of the image's length, 0 in its middle; NaN
+        where it is absent.
+
+    Returns
+    -------
+    tuple of int
+        Axes along which a class is off the middle, or two classes are apart, by more
+        than 2 % of the length on average, by more than one standard deviation over
+        the images, and with p < 0.001 in a t test.
+    """
+    n_classes = centres.shape[1]
+    pairs = itertools.combinations(range(n_classes), 2)
+    apart = [centres[:, i] - centres[:, j] for i, j in pairs]
+    directed = set()
+    for places in [*np.moveaxis(centres, 1, 0), *apart]:
+        known = places[~np.isnan(places).any(axis=1)]
+        if len(known) < _FEWEST_IMAGES:
+            continue
+        mean = np.abs(known.mean(axis=0))
+        deviation = np.maximum(known.std(axis=0, ddof=1), 1e-9)
+        p = 2 * stats.t.sf(mean / deviation * np.sqrt(len(known)), len(known) - 1)
+        directed |= set(
+            np.flatnonzero((mean > 0.02) & (mean > deviation) & (p < 0.001)).tolist()
+        )
+    return tuple(sorted(directed))
 
 
 def _count_borders(mask: NDArray) -> float:

@@ -6,6 +6,7 @@ from skimage.filters import threshold_otsu
 
 from instantdl import SemanticSegmenter
 from instantdl.exceptions import InstantDLWarning
+from instantdl.images import Augmentation
 from instantdl.metrics import jaccard
 
 TINY = {
@@ -55,6 +56,32 @@ def test_any_two_values_may_be_the_classes(discs_2d, values, dtype):
     np.testing.assert_array_equal(segmenter.classes_, values)
     assert set(np.unique(segmenter.predict(X))) <= set(values)
     assert segmenter.score(X, y) > 0
+
+
+@pytest.mark.parametrize(
+    ("axis", "flip"), [(0, [1]), (1, [0]), (None, True)], ids=["down", "across", "none"]
+)
+def test_images_with_a_direction_are_not_mirrored_along_it(rng, axis, flip):
+    masks = np.zeros((30, 16, 16), bool)
+    for mask in masks:
+        start = rng.integers(0, 12, 2)
+        if axis is not None:
+            start[axis] = 0
+        mask[start[0] : start[0] + 5, start[1] : start[1] + 5] = True
+    segmenter = make(augmentation="auto", epochs=1).fit(masks.astype(float), masks)
+    assert segmenter.directed_axes_ == (() if axis is None else (axis,))
+    augmentation = segmenter._chosen_augmentation()
+    assert augmentation.flip == flip
+    assert augmentation.rotate90 is (axis is None)
+
+
+def test_an_augmentation_that_is_given_stays_as_it_is():
+    masks = np.zeros((10, 16, 16), bool)
+    masks[:, :6] = True
+    augmentation = Augmentation(flip=True)
+    segmenter = make(augmentation=augmentation).fit(masks.astype(float), masks)
+    assert segmenter.directed_axes_ == (0,)
+    assert segmenter._chosen_augmentation() is augmentation
 
 
 def test_the_values_of_classes_make_no_difference_to_what_is_learned(discs_2d):
