@@ -91,8 +91,7 @@ def build_unet(
             skips.append(x)
             x = layer.pool(x, tuple(strides[level]))
     for level in reversed(range(levels)):
-        x = layer.upsample(x, widths[level], tuple(strides[level]))
-        x = layer.merge(x, skips[level], widths[level])
+        x = layer.merge(x, skips[level], widths[level], tuple(strides[level]))
         x = layer.convolve(x, widths[level])
     return keras.Model(inputs, layer.logits(x, n_outputs), name="unet")
 
@@ -104,7 +103,6 @@ class _Layers:
         self.dtype = dtype
         self._conv = getattr(keras.layers, f"Conv{rank}D")
         self._pool = getattr(keras.layers, f"MaxPooling{rank}D")
-        self._upsampling = getattr(keras.layers, f"UpSampling{rank}D")
 
     def conv(self, x: Any, filters: int, kernel_size: int) -> Any:
         return self._conv(
@@ -114,19 +112,18 @@ class _Layers:
     def convolve(self, x: Any, filters: int) -> Any:
         return NormalizedConvolution(filters, dtype=self.dtype)(x)
 
-    def merge(self, x: Any, skip: Any, filters: int) -> Any:
+    def merge(self, x: Any, skip: Any, filters: int, stride: tuple[int, ...]) -> Any:
+        """Raise the resolution of `x` and put it together with a skip connection."""
+        x = self.conv(x, filters, 1)
         skip = self.conv(skip, filters, 3)
-        return NormalizedConvolution(filters, dtype=self.dtype)([x, skip])
+        layer = NormalizedConvolution(filters, upsampling=stride, dtype=self.dtype)
+        return layer([x, skip])
 
     def logits(self, x: Any, n_outputs: int) -> Any:
         return self._conv(n_outputs, 1, dtype="float32")(x)
 
     def pool(self, x: Any, stride: tuple[int, ...]) -> Any:
         return self._pool(stride, padding="same", dtype=self.dtype)(x)
-
-    def upsample(self, x: Any, filters: int, stride: tuple[int, ...]) -> Any:
-        x = self.conv(x, filters, 1)
-        return self._upsampling(stride, dtype=self.dtype)(x)
 
 
 def unet_strides(

@@ -196,3 +196,40 @@ def test_negative_values_may_stay(rng):
         assert out.min() < 0
         expected = rectified(x, training=training)
         np.testing.assert_allclose(np.maximum(out, 0), expected, atol=1e-6)
+
+
+# shape of the input, how often its pixels are repeated, filters
+ENLARGED = [
+    ((2, 5, 4, 3), (2, 2), FILTERS),
+    ((2, 3, 4, 3), (1, 2), FILTERS),
+    ((1, 4, 3, 2), (3, 2), FILTERS),
+    ((1, 3, 2, 2), (2, 2), 300),
+    ((1, 3, 2, 4, 2), (2, 2, 2), FILTERS),
+    ((2, 3, 2, 4, 2), (1, 2, 2), FILTERS),
+    ((1, 1, 2, 2, 2), (1, 2, 2), 70),
+]
+
+
+@pytest.mark.parametrize(("shape", "factors", "filters"), ENLARGED)
+@pytest.mark.parametrize("training", [True, False])
+def test_upsampling_equals_repeating_the_pixels_first(
+    shape, factors, filters, training, rng
+):
+    x = rng.normal(size=shape).astype(np.float32)
+    repeated = x
+    for axis, factor in enumerate(factors, start=1):
+        repeated = np.repeat(repeated, factor, axis)
+    skip = rng.normal(size=(*repeated.shape[:-1], filters)).astype(np.float32)
+    layer = NormalizedConvolution(filters, upsampling=factors)
+    plain = NormalizedConvolution(filters)
+    found, expected = [], []
+    for one, image, into in ((layer, x, found), (plain, repeated, expected)):
+        one.build([image.shape, skip.shape])
+        one.set_weights(layer.get_weights())
+        with tf.GradientTape() as tape:
+            out = one([tf.constant(image), tf.constant(skip)], training=training)
+            loss = tf.reduce_sum(tf.sin(out))
+        into += [out, tape.gradient(loss, one.kernel.value)]
+    assert layer.compute_output_shape(x.shape) == found[0].shape
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-3, rtol=1e-3)
