@@ -30,7 +30,7 @@ from instantdl.estimators._callbacks import CallbackListener
 from instantdl.estimators._pretrained import transfer_weights
 from instantdl.estimators._saving import save_model
 from instantdl.exceptions import InstantDLWarning, ModelFileError
-from instantdl.images import Augmentation, Normalizer
+from instantdl.images import Augmentation, CheckedImages, Normalizer, check_images
 
 if TYPE_CHECKING:
     from instantdl.training import (
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     )
 
 _N_SEEDS = 4
-_MAX_LENGTH = 2**20
 
 
 @dataclass(frozen=True)
@@ -129,6 +128,7 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
 
     network: Any
     classes_: NDArray[Any]
+    n_channels_in_: int
     spatial_ndim_in_: int
     history_: dict[str, list[float]]
 
@@ -294,6 +294,24 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         self.best_epoch_ = n_past + state.best_epoch
         self._set_weights(state.weights)
 
+    def _split(
+        self, strata: NDArray[Any], groups: NDArray[Any] | None, seed: int
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return which images are trained on and which are held back."""
+        from instantdl.training import split_validation
+
+        return split_validation(
+            len(strata),
+            validation_fraction=self.validation_fraction,
+            seed=seed,
+            strata=strata,
+            groups=groups,
+        )
+
+    def _n_outputs(self) -> int:
+        """Return how many numbers the network gives for all classes."""
+        return 1 if len(self.classes_) == 2 else len(self.classes_)
+
     def _chosen_augmentation(self) -> Augmentation | None:
         if self.augmentation == "auto":
             return self._auto_augmentation
@@ -374,6 +392,12 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
             sample_weight=data.weight[indices],
         )
 
+    def _check_predict(self, X: Any) -> CheckedImages:
+        check_is_fitted(self)
+        return check_images(
+            X, spatial_ndim=self.spatial_ndim_in_, n_channels=self.n_channels_in_
+        )
+
     def _noise(self, n_draws: int, n_noise: int) -> NDArray[np.float32]:
         """Return the noise of the sampled networks, a row each."""
         if not isinstance(n_draws, int | np.integer) or n_draws < 1:
@@ -437,173 +461,3 @@ def now() -> float:
         Of `time.monotonic`.
     """
     return time.monotonic()
-
-
-def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64]:
-    """Check one weight per image.
-
-    Parameters
-    ----------
-    sample_weight : array-like of shape (n_samples,) or None
-        None is 1 for each.
-
-    n_samples : int
-        Number of images.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        In float64.
-
-    Raises
-    ------
-    ValueError
-        If they are not one finite number >= 0 per image, or all 0.
-    """
-    if sample_weight is None:
-        return np.ones(n_samples)
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape != (n_samples,):
-        raise ValueError(
-            "`sample_weight` must have shape (n_samples,), one number per image. Got "
-            f"shape {weight.shape} for {n_samples} images. Put weights of pixels "
-            "into `class_weight`."
-        )
-    if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
-        raise ValueError(
-            "`sample_weight` must hold finite numbers >= 0, not all of them 0. Got "
-            f"values from {weight.min()} to {weight.max()}."
-        )
-    return weight
-
-
-def weights_of_classes(
-    class_weight: dict[Any, float], classes: NDArray[Any]
-) -> NDArray[np.float64]:
-    """Check one weight per class, and put them in order.
-
-    Parameters
-    ----------
-    class_weight : dict
-        From classes to weights; a class that is left out has 1.
-
-    classes : ndarray of shape (n_classes,)
-        Those of the target.
-
-    Returns
-    -------
-    ndarray of shape (n_classes,)
-        In float64.
-
-    Raises
-    ------
-    ValueError
-        If it names other classes, or a weight is not a finite number > 0.
-    """
-    known = classes.tolist()
-    unknown = [key for key in class_weight if key not in known]
-    if unknown:
-        raise ValueError(
-            f"`class_weight` must name classes of `y`, which are {known}. Got "
-            f"{unknown}. Leave them out."
-        )
-    weights = np.array([class_weight.get(one, 1.0) for one in known], np.float64)
-    if not np.isfinite(weights).all() or (weights <= 0).any():
-        raise ValueError(
-            "`class_weight` must hold finite numbers > 0. Got "
-            f"{class_weight}. Use a small number to count a class for little."
-        )
-    return weights
-
-
-def check_groups(groups: Any, n_samples: int) -> NDArray[Any] | None:
-    """Check one group per image.
-
-    Parameters
-    ----------
-    groups : array-like of shape (n_samples,) or None
-        For example patients.
-
-    n_samples : int
-        Number of images.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,) or None
-        As an array.
-
-    Raises
-    ------
-    ValueError
-        If the length is another.
-    """
-    if groups is None:
-        return None
-    array = np.asarray(groups)
-    if array.shape != (n_samples,):
-        raise ValueError(
-            "`groups` must have shape (n_samples,), one group per image. Got shape "
-            f"{array.shape} for {n_samples} images."
-        )
-    return array
-
-
-def check_shape(shape: Sequence[Any], rank: int, name: str) -> list[int]:
-    """Check a parameter that holds one length per spatial axis.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        As given.
-
-    rank : int
-        Number of spatial axes.
-
-    name : str
-        Of the parameter.
-
-    Returns
-    -------
-    list of int
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else.
-    """
-    lengths = list(shape)
-    if len(lengths) != rank or not all(
-        isinstance(length, int | np.integer) and length >= 1 for length in lengths
-    ):
-        raise ValueError(
-            f"`{name}` must hold {rank} ints >= 1, one for each spatial axis of the "
-            f"images. Got {tuple(lengths)}."
-        )
-    return [int(length) for length in lengths]
-
-
-def is_shape(value: Any, rank: int, least: int) -> bool:
-    """Tell whether a fitted attribute holds one length per spatial axis.
-
-    Parameters
-    ----------
-    value : object
-        As it was found in a file.
-
-    rank : int
-        Number of spatial axes.
-
-    least : int
-        What each length must be at least.
-
-    Returns
-    -------
-    bool
-        True for a tuple of such ints.
-    """
-    return (
-        isinstance(value, tuple)
-        and len(value) == rank
-        and all(type(one) is int and least <= one <= _MAX_LENGTH for one in value)
-    )

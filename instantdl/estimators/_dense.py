@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from instantdl._compat import Interval, StrOptions
-from instantdl.estimators._base import BaseImageEstimator, check_shape, is_shape
+from instantdl.estimators._arguments import check_shape, is_shape
+from instantdl.estimators._base import BaseImageEstimator
 from instantdl.exceptions import ModelFileError
-from instantdl.images import Augmentation, CheckedImages, check_images, round_up
+from instantdl.images import Augmentation, CheckedImages, round_up
 
 if TYPE_CHECKING:
     from instantdl.training import Tiling
@@ -180,12 +180,6 @@ class DenseEstimator(BaseImageEstimator):
         else:
             tile_shape = check_shape(self.tile_shape, rank, "tile_shape")
         return Tiling(self._total_stride(rank), self.margin_, tuple(tile_shape))
-
-    def _check_predict(self, X: Any) -> CheckedImages:
-        check_is_fitted(self)
-        return check_images(
-            X, spatial_ndim=self.spatial_ndim_in_, n_channels=self.n_channels_in_
-        )
 
     def _collect(
         self,

@@ -8,12 +8,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from instantdl._compat import Interval, StrOptions, with_callbacks
-from instantdl.estimators._base import (
-    TrainingData,
-    check_groups,
-    check_sample_weight,
-    now,
-)
+from instantdl.estimators._arguments import check_groups, check_sample_weight
+from instantdl.estimators._base import TrainingData, now
 from instantdl.estimators._dense import DenseEstimator
 from instantdl.estimators._survey import MaskSurvey, survey_masks
 from instantdl.estimators._thresholds import best_threshold, guarded_otsu
@@ -339,7 +335,7 @@ default="percentile"
         groups = check_groups(groups, len(images))
         survey = survey_masks(masks, seeds[2])
         self._settle(images, masks, survey, seeds)
-        training, validation = self._split(survey, groups, seeds[1])
+        training, validation = self._split(survey.strata(), groups, seeds[1])
         classes = self.classes_
         data = TrainingData(
             images=images,
@@ -395,19 +391,6 @@ default="percentile"
         # Callbacks predict before there is anything to tune it on.
         self._settle_threshold(images.take([]), masks.take([]))
 
-    def _split(
-        self, survey: MaskSurvey, groups: NDArray[Any] | None, seed: int
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        from instantdl.training import split_validation
-
-        return split_validation(
-            len(survey.counts),
-            validation_fraction=self.validation_fraction,
-            seed=seed,
-            strata=survey.strata(),
-            groups=groups,
-        )
-
     def _chosen_augmentation(self) -> Augmentation | None:
         if self.augmentation != "auto" or not self.directed_axes_:
             return super()._chosen_augmentation()
@@ -416,9 +399,6 @@ default="percentile"
         return clone(self._auto_augmentation).set_params(
             flip=sorted(free), rotate90=in_plane <= free
         )
-
-    def _n_outputs(self) -> int:
-        return 1 if len(self.classes_) == 2 else len(self.classes_)
 
     def _network_spec(self) -> "NetworkSpec":
         from instantdl.networks import build_loss

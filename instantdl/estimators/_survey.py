@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from instantdl.estimators._base import weights_of_classes
+from instantdl.estimators._arguments import weights_of_classes
 from instantdl.images import CheckedMasks
 
 _PLACES_PER_CLASS = 256
@@ -53,12 +53,8 @@ class MaskSurvey:
 
         "balanced" goes by the pixels of the masks in `rows`.
         """
-        if class_weight is None:
-            return np.ones(len(self.classes))
-        if isinstance(class_weight, dict):
-            return weights_of_classes(class_weight, self.classes)
-        pixels = np.maximum(self.counts[rows].sum(axis=0), 1)
-        return pixels.sum() / (len(pixels) * pixels)
+        counts = self.counts[rows].sum(axis=0)
+        return weights_of_classes(class_weight, self.classes, counts)
 
     def strata(self) -> NDArray:
         """Return per mask a number that tells which classes are in it."""
@@ -153,7 +149,7 @@ def _count_borders(mask: NDArray) -> float:
 
 def _find_places(
     mask: NDArray, values: NDArray, rng: np.random.Generator
-) -> dict[object, NDArray]:
+) -> dict[Any, NDArray]:
     places = {}
     for value in values:
         flat = np.flatnonzero(mask == value)

@@ -16,6 +16,7 @@ from instantdl.images._labels import (
     remove_small,
 )
 from instantdl.images._normalization import Normalizer
+from instantdl.images._resizing import ResizedImages, resize_image
 from instantdl.images._tiling import (
     blend_tiles,
     pad_to,
@@ -30,6 +31,7 @@ __all__ = [
     "CheckedMasks",
     "ImageCollection",
     "Normalizer",
+    "ResizedImages",
     "blend_tiles",
     "check_images",
     "check_images_and_masks",
@@ -39,6 +41,7 @@ __all__ = [
     "pad_to",
     "relabel",
     "remove_small",
+    "resize_image",
     "round_up",
     "split_tiles",
     "tile_slices",

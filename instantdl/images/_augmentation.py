@@ -380,7 +380,7 @@ def _is_number(value: object) -> bool:
 
 def _are_axes(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(
-        isinstance(axis, numbers.Integral) and 0 <= axis < 3 for axis in value
+        isinstance(axis, numbers.Integral) and 0 <= int(axis) < 3 for axis in value
     )
 
 

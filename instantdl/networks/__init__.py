@@ -7,14 +7,20 @@ from instantdl._compat import load_keras
 
 load_keras()
 
-from instantdl.networks._convolution import NormalizedConvolution  # noqa: E402
+from instantdl.networks._convolution import (  # noqa: E402
+    NormalizedConvolution,
+    NormalizedDepthwiseConvolution,
+)
 from instantdl.networks._dropout import (  # noqa: E402
     ChannelDropout,
     count_noise,
     dropout_noise,
 )
+from instantdl.networks._efficientnet import build_efficientnet_lite  # noqa: E402
+from instantdl.networks._imagenet import imagenet_weights  # noqa: E402
 from instantdl.networks._losses import LOSSES, build_loss  # noqa: E402
 from instantdl.networks._measure import measure_network  # noqa: E402
+from instantdl.networks._resnet import build_resnet  # noqa: E402
 from instantdl.networks._split import split_at_dropout  # noqa: E402
 from instantdl.networks._unet import (  # noqa: E402
     build_unet,
@@ -26,10 +32,14 @@ __all__ = [
     "LOSSES",
     "ChannelDropout",
     "NormalizedConvolution",
+    "NormalizedDepthwiseConvolution",
+    "build_efficientnet_lite",
     "build_loss",
+    "build_resnet",
     "build_unet",
     "count_noise",
     "dropout_noise",
+    "imagenet_weights",
     "measure_network",
     "split_at_dropout",
     "unet_margin",

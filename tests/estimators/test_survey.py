@@ -20,7 +20,7 @@ def boxes(n, rng, *, first_axis, size=32):
 
 
 def directed_axes(masks):
-    images, checked = check_images_and_masks(np.zeros((*masks.shape, 1)), masks)
+    _images, checked = check_images_and_masks(np.zeros((*masks.shape, 1)), masks)
     return survey_masks(checked, 0).directed_axes
 
 

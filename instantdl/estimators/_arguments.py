@@ -1,0 +1,188 @@
+"""Checks of what `fit` is given and of what a file holds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MAX_LENGTH = 2**20
+
+
+def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64]:
+    """Check one weight per image.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,) or None
+        None is 1 for each.
+
+    n_samples : int
+        Number of images.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        In float64.
+
+    Raises
+    ------
+    ValueError
+        If they are not one finite number >= 0 per image, or all 0.
+    """
+    if sample_weight is None:
+        return np.ones(n_samples)
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            "`sample_weight` must have shape (n_samples,), one number per image. Got "
+            f"shape {weight.shape} for {n_samples} images. Put weights of classes "
+            "into `class_weight`."
+        )
+    if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
+        raise ValueError(
+            "`sample_weight` must hold finite numbers >= 0, not all of them 0. Got "
+            f"values from {weight.min()} to {weight.max()}."
+        )
+    return weight
+
+
+def weights_of_classes(
+    class_weight: Any, classes: NDArray[Any], counts: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Return one weight per class, in order.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        A dict from classes to weights; a class that is left out has 1. "balanced" is
+        inversely proportional to `counts`, None is 1 for each.
+
+    classes : ndarray of shape (n_classes,)
+        Those of the target.
+
+    counts : ndarray of shape (n_classes,)
+        How often each is there.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        In float64.
+
+    Raises
+    ------
+    ValueError
+        If it names other classes, or a weight is not a finite number > 0.
+    """
+    if class_weight is None:
+        return np.ones(len(classes))
+    if not isinstance(class_weight, dict):
+        counts = np.maximum(counts, 1)
+        return counts.sum() / (len(counts) * counts)
+    known = classes.tolist()
+    unknown = [key for key in class_weight if key not in known]
+    if unknown:
+        raise ValueError(
+            f"`class_weight` must name classes of `y`, which are {known}. Got "
+            f"{unknown}. Leave them out."
+        )
+    weights = np.array([class_weight.get(one, 1.0) for one in known], np.float64)
+    if not np.isfinite(weights).all() or (weights <= 0).any():
+        raise ValueError(
+            "`class_weight` must hold finite numbers > 0. Got "
+            f"{class_weight}. Use a small number to count a class for little."
+        )
+    return weights
+
+
+def check_groups(groups: Any, n_samples: int) -> NDArray[Any] | None:
+    """Check one group per image.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,) or None
+        For example patients.
+
+    n_samples : int
+        Number of images.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+        As an array.
+
+    Raises
+    ------
+    ValueError
+        If the length is another.
+    """
+    if groups is None:
+        return None
+    array = np.asarray(groups)
+    if array.shape != (n_samples,):
+        raise ValueError(
+            "`groups` must have shape (n_samples,), one group per image. Got shape "
+            f"{array.shape} for {n_samples} images."
+        )
+    return array
+
+
+def check_shape(shape: Sequence[Any], rank: int, name: str) -> list[int]:
+    """Check a parameter that holds one length per spatial axis.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        As given.
+
+    rank : int
+        Number of spatial axes.
+
+    name : str
+        Of the parameter.
+
+    Returns
+    -------
+    list of int
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+    """
+    lengths = list(shape)
+    if len(lengths) != rank or not all(
+        isinstance(length, int | np.integer) and length >= 1 for length in lengths
+    ):
+        raise ValueError(
+            f"`{name}` must hold {rank} ints >= 1, one for each spatial axis of the "
+            f"images. Got {tuple(lengths)}."
+        )
+    return [int(length) for length in lengths]
+
+
+def is_shape(value: Any, rank: int, least: int) -> bool:
+    """Tell whether a fitted attribute holds one length per spatial axis.
+
+    Parameters
+    ----------
+    value : object
+        As it was found in a file.
+
+    rank : int
+        Number of spatial axes.
+
+    least : int
+        What each length must be at least.
+
+    Returns
+    -------
+    bool
+        True for a tuple of such ints.
+    """
+    return (
+        isinstance(value, tuple)
+        and len(value) == rank
+        and all(type(one) is int and least <= one <= _MAX_LENGTH for one in value)
+    )
