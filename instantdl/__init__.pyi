@@ -1,11 +1,12 @@
 from . import datasets, images, io, metrics, networks, plotting
 from ._version import __version__
-from .estimators import SemanticSegmenter, load
+from .estimators import PixelRegressor, SemanticSegmenter, load
 from .images import Augmentation, ImageCollection
 
 __all__ = [
     "Augmentation",
     "ImageCollection",
+    "PixelRegressor",
     "SemanticSegmenter",
     "__version__",
     "datasets",

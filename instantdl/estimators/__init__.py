@@ -1,6 +1,7 @@
 """scikit-learn estimators for images."""
 
+from instantdl.estimators._pixel_regressor import PixelRegressor
 from instantdl.estimators._saving import load
 from instantdl.estimators._semantic_segmenter import SemanticSegmenter
 
-__all__ = ["SemanticSegmenter", "load"]
+__all__ = ["PixelRegressor", "SemanticSegmenter", "load"]

@@ -153,7 +153,10 @@ def check_shape(shape: Sequence[Any], rank: int, name: str) -> list[int]:
     """
     lengths = list(shape)
     if len(lengths) != rank or not all(
-        isinstance(length, int | np.integer) and length >= 1 for length in lengths
+        isinstance(length, int | np.integer)
+        and not isinstance(length, bool)
+        and length >= 1
+        for length in lengths
     ):
         raise ValueError(
             f"`{name}` must hold {rank} ints >= 1, one for each spatial axis of the "

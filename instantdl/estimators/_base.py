@@ -74,6 +74,9 @@ class TrainingData:
 
     max_validation : int
         How many patches of the images held back are looked at, at most.
+
+    nearest : bool
+        Whether targets are moved without interpolation.
     """
 
     images: Any
@@ -86,6 +89,7 @@ class TrainingData:
     patch_shape: tuple[int, ...]
     places: Sequence[Any] = ()
     max_validation: int = 48
+    nearest: bool = True
 
 
 class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
@@ -350,6 +354,7 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
                 seed=seeds[2],
                 n_noise=network.n_noise,
                 places=data.places,
+                nearest=data.nearest,
             )
             batches.batch_size = self._chosen_batch_size(len(batches))
             held_back = self._source(data, data.validation)

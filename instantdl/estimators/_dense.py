@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 
 from instantdl._compat import Interval, StrOptions
 from instantdl.estimators._arguments import check_shape, is_shape
 from instantdl.estimators._base import BaseImageEstimator
 from instantdl.exceptions import ModelFileError
-from instantdl.images import Augmentation, CheckedImages, round_up
+from instantdl.images import Augmentation, CheckedImages, Crops, round_up, split_ends
 
 if TYPE_CHECKING:
     from instantdl.training import Tiling
@@ -24,6 +25,8 @@ _MAX_BATCH = 32
 # more than one structure and what surrounds it.
 _WIDTHS_PER_PATCH = 4
 _MAX_LEVELS = 8
+# Of an image, what is held back for validation should show some structures.
+_LEAST_HELD_BACK = {2: 32, 3: 16}
 
 _AUTO_AUGMENTATION = Augmentation(
     flip=True,
@@ -56,6 +59,7 @@ class DenseEstimator(BaseImageEstimator):
         "patch_shape_": [tuple],
         "strides_": [tuple],
         "margin_": [tuple],
+        "directed_axes_": [tuple],
     }
 
     _auto_augmentation = _AUTO_AUGMENTATION
@@ -63,6 +67,7 @@ class DenseEstimator(BaseImageEstimator):
     strides_: tuple[tuple[int, ...], ...]
     margin_: tuple[int, ...]
     patch_shape_: tuple[int, ...]
+    directed_axes_: tuple[int, ...]
 
     def _settle_patches(
         self, images: CheckedImages, n_outputs: int, *, width: float
@@ -124,6 +129,39 @@ class DenseEstimator(BaseImageEstimator):
         while patch.prod() > _PATCH_VOXELS[rank]:
             patch[patch.argmax()] = max(1, int(patch.max() * 0.9))
         return [int(length) for length in patch]
+
+    def _hold_back(
+        self,
+        images: CheckedImages,
+        targets: Any,
+        strata: NDArray[Any],
+        groups: NDArray[Any] | None,
+        seed: int,
+    ) -> tuple[Any, Any, NDArray[Any], NDArray[Any]]:
+        """Return images, targets, who is trained on and who is held back.
+
+        Where whole images would be far more than `validation_fraction`, ends of
+        images take their place: the result has twice as many, first the beginnings.
+        """
+        n, fraction = len(images), self.validation_fraction
+        if groups is None and 0 < fraction < 1 / (2 * n):
+            shapes = [images.shape(i) for i in range(n)]
+            least = _LEAST_HELD_BACK[images.spatial_ndim]
+            ends = split_ends(shapes, fraction, least=least)
+            if ends is not None:
+                windows = [*ends[0], *ends[1]]
+                parts = np.arange(2 * n).reshape(2, n)
+                return Crops(images, windows), Crops(targets, windows), *parts
+        return images, targets, *self._split(strata, groups, seed)
+
+    def _chosen_augmentation(self) -> Augmentation | None:
+        if self.augmentation != "auto" or not self.directed_axes_:
+            return super()._chosen_augmentation()
+        free = set(range(self.spatial_ndim_in_)) - set(self.directed_axes_)
+        in_plane = {self.spatial_ndim_in_ - 2, self.spatial_ndim_in_ - 1}
+        return clone(self._auto_augmentation).set_params(
+            flip=sorted(free), rotate90=in_plane <= free
+        )
 
     def _total_stride(self, rank: int) -> tuple[int, ...]:
         steps = np.array([(1,) * rank, *self.strides_])

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from instantdl._compat import Interval, StrOptions, with_callbacks
 from instantdl.estimators._arguments import check_groups, check_sample_weight
@@ -99,13 +98,15 @@ class SemanticSegmenter(DenseEstimator):
 
     validation_fraction : float, default=0.1
         Share of the images that are held back to choose the best weights; 0 trains
-        on all and keeps the last weights.
+        on all and keeps the last weights. Of images so few that one would be more
+        than twice this share, the ends are held back where they are large enough.
 
     early_stopping : bool, default=True
-        End the training when the validation loss stops falling.
+        When the validation loss stops falling, let the learning rate fall and end.
 
     n_iter_no_change : int, default=20
-        For how many epochs that must be so.
+        For how many epochs the loss must not have fallen, and over how many the
+        learning rate then does.
 
     time_limit : float or None, default=None
         Seconds that `fit` may take; the learning rate follows the clock. The result
@@ -229,7 +230,6 @@ default="percentile"
     _fitted_constraints: ClassVar[dict[str, list[Any]]] = {
         **DenseEstimator._fitted_constraints,
         "classes_": [np.ndarray],
-        "directed_axes_": [tuple],
         "threshold_": [Interval(Real, 0, 1, closed="both"), "nan"],
     }
 
@@ -335,13 +335,15 @@ default="percentile"
         groups = check_groups(groups, len(images))
         survey = survey_masks(masks, seeds[2])
         self._settle(images, masks, survey, seeds)
-        training, validation = self._split(survey.strata(), groups, seeds[1])
+        images, masks, training, validation = self._hold_back(
+            images, masks, survey.strata(), groups, seeds[1]
+        )
         classes = self.classes_
         data = TrainingData(
             images=images,
             targets=masks,
             encode=lambda crop: np.searchsorted(classes, crop).astype(np.int32),
-            weight=weight,
+            weight=np.resize(weight, len(images)),
             training=training,
             validation=validation,
             class_weight=survey.weights(self.class_weight, training),
@@ -390,15 +392,6 @@ default="percentile"
         self._settle_patches(images, self._n_outputs(), width=survey.width)
         # Callbacks predict before there is anything to tune it on.
         self._settle_threshold(images.take([]), masks.take([]))
-
-    def _chosen_augmentation(self) -> Augmentation | None:
-        if self.augmentation != "auto" or not self.directed_axes_:
-            return super()._chosen_augmentation()
-        free = set(range(self.spatial_ndim_in_)) - set(self.directed_axes_)
-        in_plane = {self.spatial_ndim_in_ - 2, self.spatial_ndim_in_ - 1}
-        return clone(self._auto_augmentation).set_params(
-            flip=sorted(free), rotate90=in_plane <= free
-        )
 
     def _network_spec(self) -> "NetworkSpec":
         from instantdl.networks import build_loss

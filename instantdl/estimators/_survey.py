@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from instantdl.estimators._arguments import weights_of_classes
-from instantdl.images import CheckedMasks
+from instantdl.images import CheckedMasks, CheckedTargets
 
 _PLACES_PER_CLASS = 256
 # Fewer may lie alike by chance.
@@ -102,6 +102,36 @@ def survey_masks(masks: CheckedMasks, seed: int) -> MaskSurvey:
             row[np.searchsorted(classes, value)] = centre
     axes = find_directed_axes(centres)
     return MaskSurvey(classes, counts, places, float(width), axes)
+
+
+def survey_values(targets: CheckedTargets) -> tuple[int, ...]:
+    """Read every target once and return the axes along which they lie alike.
+
+    Parameters
+    ----------
+    targets : CheckedTargets
+        Of the training set.
+
+    Returns
+    -------
+    tuple of int
+        See `find_directed_axes`; a channel is a class, and its place is the centre of
+        mass of what is brighter than its darkest pixel.
+    """
+    centres = []
+    for target in targets:
+        axes = range(target.ndim - 1)
+        values = target.astype(np.result_type(target, np.float32))
+        values -= values.min(axis=tuple(axes), keepdims=True)
+        places = []
+        for axis in axes:
+            others = tuple(other for other in axes if other != axis)
+            profile = values.sum(axis=others, dtype=np.float64)
+            total = profile.sum(axis=0)
+            steps = (np.arange(len(profile)) + 0.5) / len(profile) - 0.5
+            places.append(steps @ profile / np.where(total > 0, total, np.nan))
+        centres.append(np.stack(places, axis=-1))
+    return find_directed_axes(np.array(centres))
 
 
 def find_directed_axes(centres: NDArray[np.float64]) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from instantdl.images._checks import (
     check_images_and_masks,
 )
 from instantdl.images._collection import ImageCollection
+from instantdl.images._crops import Crops, split_ends
 from instantdl.images._labels import (
     label_mask,
     labels_to_masks,
@@ -17,6 +18,7 @@ from instantdl.images._labels import (
 )
 from instantdl.images._normalization import Normalizer
 from instantdl.images._resizing import ResizedImages, resize_image
+from instantdl.images._targets import CheckedTargets, check_images_and_targets
 from instantdl.images._tiling import (
     blend_tiles,
     pad_to,
@@ -29,12 +31,15 @@ __all__ = [
     "Augmentation",
     "CheckedImages",
     "CheckedMasks",
+    "CheckedTargets",
+    "Crops",
     "ImageCollection",
     "Normalizer",
     "ResizedImages",
     "blend_tiles",
     "check_images",
     "check_images_and_masks",
+    "check_images_and_targets",
     "label_mask",
     "labels_to_masks",
     "masks_to_labels",
@@ -43,6 +48,7 @@ __all__ = [
     "remove_small",
     "resize_image",
     "round_up",
+    "split_ends",
     "split_tiles",
     "tile_slices",
 ]

@@ -329,7 +329,7 @@ def check_images(
     ((5, 5), dtype('uint8'), False)
     """
     _check_spatial_ndim(spatial_ndim)
-    items, stacked = _as_items(X, name)
+    items, stacked = as_items(X, name)
     if stacked:
         _check_stack(items, spatial_ndim, name)
     known = n_channels
@@ -397,27 +397,43 @@ def check_images_and_masks(
     >>> images.spatial_ndim, images.n_channels, masks[0].shape
     (2, 3, (16, 16))
     """
-    items, stacked = _as_items(y, "y")
+    items, stacked = as_items(y, "y")
     spatial_ndim = _spatial_ndim_of_masks(X, items, stacked)
     images = check_images(X, spatial_ndim=spatial_ndim, n_channels=n_channels)
     masks = CheckedMasks(items, spatial_ndim=spatial_ndim, name="y", stacked=stacked)
-    if len(images) != len(masks):
-        raise ImageError(
-            "`y` must hold one mask per image of `X`."
-            f" Got {len(images)} images and {len(masks)} masks."
-        )
-    _check_pairs(images, masks)
+    check_pairs(images, masks)
     return images, masks
 
 
-def _check_pairs(images: CheckedImages, masks: CheckedMasks) -> None:
-    """Read all pairs once and raise one error that lists those of unequal shape."""
+def check_pairs(images: CheckedImages, targets: _CheckedItems) -> None:
+    """Read all pairs once and raise one error that lists those of unequal shape.
+
+    Parameters
+    ----------
+    images : CheckedImages
+        Of any sizes.
+
+    targets : CheckedMasks or CheckedTargets
+        Should be as many, of the same spatial shapes.
+
+    Raises
+    ------
+    ImageError
+        If they are not.
+    """
+    noun = targets._noun.lower()
+    if len(images) != len(targets):
+        raise ImageError(
+            f"`y` must hold one {noun} per image of `X`."
+            f" Got {len(images)} images and {len(targets)} {noun}s."
+        )
     problems = []
     for index in range(len(images)):
-        shape, mask_shape = images[index].shape[:-1], masks[index].shape
-        if shape != mask_shape:
+        shape, target = images[index].shape[:-1], targets[index]
+        target_shape = target.shape[: images.spatial_ndim]
+        if shape != target_shape:
             label = lower(images._label(index)).replace(" of `X`", "")
-            problems.append(f"{label} is {shape}, its mask {mask_shape}")
+            problems.append(f"{label} is {shape}, its {noun} {target_shape}")
     if problems:
         listed = "; ".join(problems[:MAX_LISTED])
         more = len(problems) - MAX_LISTED
@@ -439,27 +455,41 @@ def _spatial_ndim_of_masks(X: Any, items: Any, stacked: bool) -> int:
             f" (n_samples, depth, height, width). Got one value per image:"
             f" {first!s:.60}. For one label per image use an ImageClassifier."
         )
-    images, images_stacked = _as_items(X, "X")
+    images, images_stacked = as_items(X, "X")
     image = images if images_stacked else as_plain_array(images[0])
     image_ndim = image.ndim - images_stacked
     # A mask with a channel axis would pass for a volume one pixel wide.
     if ndim > 2 and first.shape[-1] == 1 and image_ndim <= ndim:
         raise ImageError(
             "`y` must have shape (n_samples, height, width): a mask has no channel"
-            f" axis. Got {_shape_text(first, stacked)} for images of shape"
-            f" {_shape_text(image, images_stacked)}. Drop the last axis of `y`:"
+            f" axis. Got {shape_text(first, stacked)} for images of shape"
+            f" {shape_text(image, images_stacked)}. Drop the last axis of `y`:"
             " `y[..., 0]`."
         )
     if ndim not in AXES:
         raise ImageError(
             "`y` must have shape (n_samples, height, width) or (n_samples, depth,"
-            f" height, width). Got {_shape_text(first, stacked)}."
+            f" height, width). Got {shape_text(first, stacked)}."
         )
     return int(ndim)
 
 
-def _shape_text(array: NDArray[Any], stacked: bool) -> str:
-    """Return a shape in words, with the axis of the samples in front."""
+def shape_text(array: NDArray[Any], stacked: bool) -> str:
+    """Return a shape in words, with the axis of the samples in front.
+
+    Parameters
+    ----------
+    array : ndarray
+        All items, or one of them.
+
+    stacked : bool
+        Whether it is all of them.
+
+    Returns
+    -------
+    str
+        Such as "(n_samples, 8, 8)".
+    """
     shape = tuple(array.shape) if stacked else ("n_samples", *array.shape)
     return f"({', '.join(map(str, shape))})"
 
@@ -469,8 +499,30 @@ def _check_spatial_ndim(spatial_ndim: int) -> None:
         raise ValueError(f"`spatial_ndim` must be 2 or 3. Got {spatial_ndim!r}.")
 
 
-def _as_items(data: Any, name: str) -> tuple[Any, bool]:
-    """Return a sequence of items, and whether it is one array of equal items."""
+def as_items(data: Any, name: str) -> tuple[Any, bool]:
+    """Return a sequence of items, and whether it is one array of equal items.
+
+    Parameters
+    ----------
+    data : object
+        What a user gave.
+
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    items : sequence
+        Of one item at least.
+
+    stacked : bool
+        Whether it is one array.
+
+    Raises
+    ------
+    ImageError
+        If there is no item.
+    """
     items, stacked = as_sequence(data, name)
     if len(items) == 0:
         raise ImageError(

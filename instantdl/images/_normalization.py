@@ -186,6 +186,39 @@ default='percentile'
         result = result.reshape(image.shape).astype(np.float32, copy=False)
         return cast("NDArray[np.float32]", result)
 
+    def invert(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return normalised values in the units that they had before.
+
+        Parameters
+        ----------
+        values : ndarray of shape (..., n_channels)
+            What `'dataset'` made, or a network's answer in the same units.
+
+        Returns
+        -------
+        ndarray of shape (..., n_channels), float32
+            A new array.
+
+        Raises
+        ------
+        ValueError
+            If the method is another one, which needs the image itself.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from instantdl.images import Normalizer
+        >>> normalizer = Normalizer("dataset", offset=(5.0,), scale=(2.0,))
+        >>> normalizer.invert(normalizer(np.array([[[9.0]]])))
+        array([[[9.]]], dtype=float32)
+        """
+        if self.offset is None or self.scale is None:
+            raise ValueError(
+                "Only the method 'dataset' can be inverted. Got"
+                f" {self.method!r}. Normalise with 'dataset'."
+            )
+        return values * _float32(self.scale) + _float32(self.offset)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the normalizer as a dict that JSON can hold.
 

@@ -15,6 +15,7 @@ from sklearn.utils import Bunch
 
 from instantdl.exceptions import ImageError
 from instantdl.images import ImageCollection
+from instantdl.io._labels import read_labels
 from instantdl.io._read import has_channels, image_ending, image_stem, read_image
 
 __all__ = ["list_images", "load_folder"]
@@ -22,6 +23,13 @@ __all__ = ["list_images", "load_folder"]
 _HIDDEN = {"thumbs.db", "desktop.ini"}
 # So many problems are written out; of the rest the number is given.
 _SHOWN = 20
+_TABLE = "groundtruth.csv"
+# Folders of these names hold parts of a data set; as classes they would be learnt.
+_NOT_CLASSES = re.compile(r"image[s0-9]*|groundtruth|masks?|labels?|train(ing)?")
+_PARTNERS = (
+    "each image must have one partner of the same name in every folder, or one row in"
+    f" {_TABLE}"
+)
 
 _read_target = partial(read_image, keep_palette=True)
 
@@ -60,10 +68,10 @@ def list_images(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def load_folder(path: str | os.PathLike[str]) -> Bunch:
-    """Load images, further channels and targets from folders that lie side by side.
+    """Load images with targets, labels or classes from folders.
 
-    Names are checked now and all problems reported together; pixels are read when
-    they are asked for.
+    Names and labels are checked now and all problems reported together; pixels are
+    read when they are asked for.
 
     Parameters
     ----------
@@ -72,6 +80,10 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
         and so on with further channels, and ``groundtruth/`` with targets. Files that
         belong together have the same name; their endings may differ.
 
+        For classification, ``groundtruth/groundtruth.csv`` or, without such a folder,
+        ``groundtruth.csv`` holds labels instead. Or, without ``image/``, there are two
+        or more folders with images, each named after its class.
+
     Returns
     -------
     Bunch
@@ -79,25 +91,45 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
 
         X : ImageCollection of length n_samples
             Images; those of several folders are joined on the channel axis.
-        y : ImageCollection of length n_samples or None
-            Targets; None without a folder ``groundtruth/``.
+        y : ImageCollection of length n_samples, ndarray of shape (n_samples,) or None
+            Targets, with values and dtype as in their files; or labels, int64 if all
+            are whole numbers, else strings; or names of classes, always strings. None
+            if there are neither.
+        groups : ndarray of shape (n_samples,) or None
+            What images belong to, such as a patient, for scikit-learn's
+            ``GroupKFold``: the column ``group`` beside the labels. None without it.
         names : list of str
-            File names in ``image/``, in natural order.
+            File names in ``image/``, in natural order; ``"class/file.png"`` where
+            folders are classes.
         channels : list of str
-            Folders that the channels come from: ``["image", "image1"]``.
+            Folders that the channels come from: ``["image", "image1"]``. Empty where
+            folders are classes.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder, or no folder ``image/`` in it.
+        If there is no such folder, or neither ``image/`` nor classes in it.
     ImageError
         If a file has no partner, two files have the same name but for their ending,
-        an ending is unknown, or a folder is empty. The sizes of images are not
-        compared here, since that would read them.
+        an ending is unknown, or a folder is empty; if labels are not readable, an
+        image has none or more than one, or a label has no image. The sizes of images
+        are not compared here, since that would read them.
 
     See Also
     --------
     read_image : Endings, and how each is read.
+
+    Notes
+    -----
+    The csv file is text in UTF-8, separated by comma, semicolon or tab. Its first line
+    names the columns ``filename``, with or without ending, and ``groundtruth``,
+    optionally ``group``; further columns are ignored::
+
+        filename,groundtruth,group
+        a.png,basophil,patient 1
+        b.png,monocyte,patient 2
+
+    Folders named image, groundtruth, mask, label or train are never taken for classes.
 
     Examples
     --------
@@ -112,27 +144,59 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
     ...     data = load_folder(folder)
     ...     print(data.names, data.X[0].shape, data.y[0].shape)
     ['a.png'] (8, 8) (8, 8)
+
+    With one folder for each class:
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ["basophil", "monocyte"]:
+    ...         Path(folder, name).mkdir()
+    ...         write_image(Path(folder, name, "a.png"), np.zeros((8, 8), np.uint8))
+    ...     data = load_folder(folder)
+    ...     print(data.names, data.y)
+    ['basophil/a.png', 'monocyte/a.png'] ['basophil' 'monocyte']
     """
     root = Path(path)
+    if classes := _class_folders(root):
+        return _load_classes(root, classes)
     channels = _channel_folders(root)
-    has_target = (root / "groundtruth").is_dir()
-    folders = [*channels, *(["groundtruth"] if has_target else [])]
     problems: list[str] = []
+    table = _label_table(root, problems)
+    has_target = table is None and (root / "groundtruth").is_dir()
+    folders = [*channels, *(["groundtruth"] if has_target else [])]
     files = {folder: _by_stem(root / folder, problems) for folder in folders}
     problems += _missing_partners(files)
+    labels = read_labels(table, files["image"], problems) if table else {}
     if problems:
-        raise ImageError(_report(root, problems))
+        raise ImageError(_report(root, _PARTNERS, problems))
     stems = list(files["image"])
     rows = [tuple(files[folder][stem] for folder in channels) for stem in stems]
     if len(channels) == 1:
         X = ImageCollection([row[0] for row in rows], read=read_image)
     else:
         X = ImageCollection(rows, read=_read_channels)
-    y = None
+    y: Any = labels.get("groundtruth")
     if has_target:
         targets = [files["groundtruth"][stem] for stem in stems]
         y = ImageCollection(targets, read=_read_target)
-    return Bunch(X=X, y=y, names=[row[0].name for row in rows], channels=channels)
+    names = [row[0].name for row in rows]
+    groups = labels.get("group")
+    return Bunch(X=X, y=y, groups=groups, names=names, channels=channels)
+
+
+def _load_classes(root: Path, classes: list[Path]) -> Bunch:
+    """Load the images of folders that are named after their class."""
+    problems: list[str] = []
+    files = [file for folder in classes for file in _images(folder, problems)]
+    if problems:
+        rule = "folders of classes must hold images only"
+        raise ImageError(_report(root, rule, problems))
+    return Bunch(
+        X=ImageCollection(files, read=read_image),
+        y=np.array([file.parent.name for file in files], dtype=np.str_),
+        groups=None,
+        names=[f"{file.parent.name}/{file.name}" for file in files],
+        channels=[],
+    )
 
 
 def _visible_files(folder: Path) -> list[Path]:
@@ -159,6 +223,19 @@ def _natural_key(path: Path) -> tuple[list[tuple[int, str]], str]:
     return [(int(p), "") if p.isdecimal() else (-1, p) for p in parts], path.name
 
 
+def _class_folders(root: Path) -> list[Path]:
+    """Return the folders that hold images if they can only be classes, else none."""
+    if not root.is_dir() or (root / "image").is_dir() or (root / _TABLE).exists():
+        return []
+    folders = [p for p in root.iterdir() if p.is_dir() and p.name[0] != "."]
+    if any((folder / "image").is_dir() for folder in folders):
+        return []
+    classes = [folder for folder in folders if list_images(folder)]
+    if any(_NOT_CLASSES.fullmatch(folder.name.lower()) for folder in classes):
+        return []
+    return sorted(classes, key=_natural_key) if len(classes) > 1 else []
+
+
 def _channel_folders(root: Path) -> list[str]:
     """Return the folders image, image1, image2, ... that there are, in order."""
     if not (root / "image").is_dir():
@@ -167,7 +244,8 @@ def _channel_folders(root: Path) -> list[str]:
         advice = (
             f"Load {root / inner[0]} instead."
             if inner
-            else "Put the images into it, and masks into `groundtruth/` beside it."
+            else "Put the images into it, and masks into `groundtruth/` beside it; or"
+            " those of each class into a folder of its name."
         )
         raise FileNotFoundError(
             f"{root}: the folder must hold a folder `image/`. Got"
@@ -181,15 +259,37 @@ def _channel_folders(root: Path) -> list[str]:
     return ["image", *(f"image{number}" for number in sorted(further))]
 
 
-def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
-    """Return the images of a folder by name without ending; note what is wrong."""
+def _label_table(root: Path, problems: list[str]) -> Path | None:
+    """Return the csv file of labels if there is one; note targets beside it."""
+    folder, outside = root / "groundtruth", root / _TABLE
+    if not folder.is_dir():
+        return outside if outside.is_file() else None
+    if outside.is_file():
+        problems.append(f"{_TABLE} lies beside groundtruth/, one of them too many")
+    if not (folder / _TABLE).is_file():
+        return None
+    if targets := list_images(folder):
+        problems.append(
+            f"groundtruth/ has {_TABLE} and images such as {targets[0].name}, one kind"
+            " too many"
+        )
+    return folder / _TABLE
+
+
+def _images(folder: Path, problems: list[str]) -> list[Path]:
+    """Return the images of a folder; note if it is empty or has other files."""
     files = _visible_files(folder)
     if not files:
         problems.append(f"{folder.name}/ is empty")
     for path in files:
         if image_ending(path.name) is None:
             problems.append(f"{folder.name}/{path.name} is not a known image file")
-    images = [path for path in files if image_ending(path.name)]
+    return [path for path in files if image_ending(path.name)]
+
+
+def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
+    """Return the images of a folder by name without ending; note what is wrong."""
+    images = _images(folder, problems)
     stems = Counter(image_stem(path.name) for path in images)
     for stem in [stem for stem, count in stems.items() if count > 1]:
         names = [path.name for path in images if image_stem(path.name) == stem]
@@ -214,15 +314,16 @@ def _missing_partners(files: dict[str, dict[str, Path]]) -> list[str]:
     return problems
 
 
-def _report(root: Path, problems: list[str]) -> str:
+def _report(root: Path, rule: str, problems: list[str]) -> str:
+    """Write down what must hold, how many problems there are, and each of them."""
     lines = [f"  {problem}" for problem in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
         lines.append(f"  and {len(problems) - _SHOWN} more")
     noun = "problem" if len(problems) == 1 else "problems"
     return "\n".join(
         [
-            f"{root}: each image must have one partner of the same name in every"
-            f" folder. Got {len(problems)} {noun}. Add, rename or remove these files:",
+            f"{root}: {rule}. Got {len(problems)} {noun}. Add, rename, correct or"
+            " remove these:",
             *lines,
         ]
     )

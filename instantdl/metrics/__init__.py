@@ -1,9 +1,25 @@
 """Measures of agreement between predictions and truth, and scorers made of them."""
 
+from instantdl.metrics._classification import roc_auc
+from instantdl.metrics._image_quality import psnr, ssim
+from instantdl.metrics._regression import (
+    mean_absolute_error,
+    mean_relative_error,
+    mean_squared_error,
+    pearson,
+    r2,
+)
+from instantdl.metrics._regression_scorers import (
+    neg_mean_absolute_error_scorer,
+    pearson_scorer,
+    r2_scorer,
+    ssim_scorer,
+)
 from instantdl.metrics._scorers import (
     dice_scorer,
     jaccard_scorer,
     pixel_accuracy_scorer,
+    roc_auc_scorer,
 )
 from instantdl.metrics._semantic import (
     confusion_counts,
@@ -11,13 +27,34 @@ from instantdl.metrics._semantic import (
     jaccard,
     pixel_accuracy,
 )
+from instantdl.metrics._uncertainty import (
+    UncertaintyComparison,
+    compare_uncertainty,
+    error_auroc,
+)
 
 __all__ = [
+    "UncertaintyComparison",
+    "compare_uncertainty",
     "confusion_counts",
     "dice",
     "dice_scorer",
+    "error_auroc",
     "jaccard",
     "jaccard_scorer",
+    "mean_absolute_error",
+    "mean_relative_error",
+    "mean_squared_error",
+    "neg_mean_absolute_error_scorer",
+    "pearson",
+    "pearson_scorer",
     "pixel_accuracy",
     "pixel_accuracy_scorer",
+    "psnr",
+    "r2",
+    "r2_scorer",
+    "roc_auc",
+    "roc_auc_scorer",
+    "ssim",
+    "ssim_scorer",
 ]

@@ -1,4 +1,4 @@
-"""Scorers of mask predictions for ``scoring=`` in scikit-learn's tools."""
+"""Scorers of predicted classes for ``scoring=`` in scikit-learn's tools."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from instantdl.metrics._classification import roc_auc
 from instantdl.metrics._semantic import Masks, dice, jaccard, pixel_accuracy
 
-__all__ = ["dice_scorer", "jaccard_scorer", "pixel_accuracy_scorer"]
+__all__ = [
+    "dice_scorer",
+    "jaccard_scorer",
+    "pixel_accuracy_scorer",
+    "roc_auc_scorer",
+]
 
 
 def jaccard_scorer(estimator: Any, X: Any, y: Masks) -> float:
@@ -138,6 +144,59 @@ def pixel_accuracy_scorer(estimator: Any, X: Any, y: Masks) -> float:
     0.75
     """
     return float(pixel_accuracy(y, estimator.predict(X)))
+
+
+def roc_auc_scorer(estimator: Any, X: Any, y: ArrayLike) -> float:
+    """Score a classifier of images by the area under the ROC of its probabilities.
+
+    With two classes that of the second one, with more the mean over classes of each
+    against the rest.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted classifier with ``predict_proba`` and ``classes_``.
+
+    X : array or sequence of images
+        Images to predict.
+
+    y : array-like of shape (n_samples,)
+        True label of each image.
+
+    Returns
+    -------
+    float
+        Area from 0 to 1, higher is better. nan if all images have the same label.
+
+    Raises
+    ------
+    ValueError
+        If `y` holds a label that the estimator has not seen in training.
+
+    Warns
+    -----
+    InstantDLWarning
+        If no image has one of the classes.
+
+    See Also
+    --------
+    roc_auc : The measure itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.metrics import roc_auc_scorer
+    >>> class Brightness:
+    ...     classes_ = np.array(["dark", "light"])
+    ...     def predict_proba(self, X):
+    ...         light = X.mean(axis=(1, 2))
+    ...         return np.stack([1 - light, light], axis=1)
+    >>> X = np.full((2, 4, 4), 0.2)
+    >>> X[1] = 0.7
+    >>> roc_auc_scorer(Brightness(), X, ["dark", "light"])
+    1.0
+    """
+    return roc_auc(y, estimator.predict_proba(X), labels=estimator.classes_)
 
 
 def _classes(estimator: Any) -> ArrayLike | None:

@@ -20,6 +20,11 @@ from instantdl.networks._efficientnet import build_efficientnet_lite  # noqa: E4
 from instantdl.networks._imagenet import imagenet_weights  # noqa: E402
 from instantdl.networks._losses import LOSSES, build_loss  # noqa: E402
 from instantdl.networks._measure import measure_network  # noqa: E402
+from instantdl.networks._regression_losses import (  # noqa: E402
+    REGRESSION_LOSSES,
+    build_regression_loss,
+    split_variance,
+)
 from instantdl.networks._resnet import build_resnet  # noqa: E402
 from instantdl.networks._split import split_at_dropout  # noqa: E402
 from instantdl.networks._unet import (  # noqa: E402
@@ -30,11 +35,13 @@ from instantdl.networks._unet import (  # noqa: E402
 
 __all__ = [
     "LOSSES",
+    "REGRESSION_LOSSES",
     "ChannelDropout",
     "NormalizedConvolution",
     "NormalizedDepthwiseConvolution",
     "build_efficientnet_lite",
     "build_loss",
+    "build_regression_loss",
     "build_resnet",
     "build_unet",
     "count_noise",
@@ -42,6 +49,7 @@ __all__ = [
     "imagenet_weights",
     "measure_network",
     "split_at_dropout",
+    "split_variance",
     "unet_margin",
     "unet_strides",
 ]

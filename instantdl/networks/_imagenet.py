@@ -54,7 +54,7 @@ def imagenet_weights(network: str, n_channels: int) -> dict[str, NDArray[np.floa
     n_channels : int
         Channels of the images that the network will see, standardised to mean 0 and
         standard deviation 1. The first layer is changed to suit: for one channel its
-        kernels of red, green and blue are added up; of more than three, each takes
+        kernels of red, green and blue are added up; of another number, each takes
         one of these in turn, made smaller as the channels are more.
 
     Returns

@@ -1,14 +1,19 @@
 """Read the weights in a file of PyTorch, without PyTorch."""
 
 import io
+import math
 import pickle
+import pickletools
 from collections import OrderedDict
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instantdl.exceptions import ModelFileError
+
+_MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+_DTYPES = {"FloatStorage": "<f4", "LongStorage": "<i8"}
 
 
 class _Storage(NamedTuple):
@@ -36,23 +41,23 @@ class _TensorUnpickler(pickle.Unpickler):
     four names give plain containers of our own and two strings.
     """
 
-    _KNOWN: ClassVar[dict[tuple[str, str], Any]] = {
-        ("collections", "OrderedDict"): OrderedDict,
-        ("torch._utils", "_rebuild_tensor_v2"): _Tensor,
-        ("torch", "FloatStorage"): "<f4",
-        ("torch", "LongStorage"): "<i8",
-    }
-
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._KNOWN:
-            raise ModelFileError(
-                "A file of weights must hold tensors only. Got "
-                f"{module[:40]}.{name[:40]}."
-            )
-        return self._KNOWN[module, name]
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            # Made anew, since a pickle can set attributes of what it gets.
+            return lambda *parts: _Tensor(*parts)
+        if module == "torch" and name in _DTYPES:
+            return _DTYPES[name]
+        raise ModelFileError(
+            "A file of weights must hold tensors only. Got "
+            f"{module[:40]}.{name[:40]}. Use no file of unknown origin."
+        )
 
     def persistent_load(self, pid: Any) -> _Storage:
-        _, dtype, key, *_ = pid
+        kind, dtype, key, *_ = pid
+        if kind != "storage" or dtype not in _DTYPES.values():
+            raise pickle.UnpicklingError(f"storage {pid!r:.40}")
         return _Storage(dtype, key)
 
 
@@ -74,30 +79,75 @@ def read_torch_file(data: bytes) -> dict[str, NDArray[Any]]:
     Raises
     ------
     ModelFileError
-        (a ValueError) if it holds anything but tensors.
+        (a ValueError) if it holds anything but tensors, or is damaged.
     """
-    stream = io.BytesIO(data)
-    *_, tensors, keys = (_TensorUnpickler(stream).load() for _ in range(5))
+    try:
+        return _read(io.BytesIO(data))
+    except ModelFileError:
+        raise
+    except Exception as error:  # a damaged pickle can raise nearly any
+        raise ModelFileError(
+            "A file of weights must be whole and in PyTorch's old format. Got "
+            f"{type(error).__name__}: {error!s:.80}. Fetch it again."
+        ) from error
+
+
+def _read(stream: io.BytesIO) -> dict[str, NDArray[Any]]:
+    start = [_load(stream) for _ in range(3)]
+    if start[:2] != [_MAGIC, _PROTOCOL]:
+        raise pickle.UnpicklingError("another magic number or version")
+    tensors, keys = (_load(stream) for _ in range(2))
+    for name, tensor in tensors.items():
+        if not isinstance(tensor, _Tensor) or not isinstance(tensor.storage, _Storage):
+            raise ModelFileError(
+                "A file of weights must hold tensors only. Got something else named "
+                f"{name!r:.40}. Use no file of unknown origin."
+            )
     dtypes = {
         tensor.storage.key: np.dtype(tensor.storage.dtype)
         for tensor in tensors.values()
     }
+    if set(keys) != set(dtypes):
+        raise pickle.UnpicklingError("other storages than those of the tensors")
     storages = {}
     for key in keys:
-        length = int.from_bytes(stream.read(8), "little")
-        storages[key] = stream.read(length * dtypes[key].itemsize)
+        size = int.from_bytes(stream.read(8), "little") * dtypes[key].itemsize
+        storages[key] = stream.read(size)
+        if len(storages[key]) < size:
+            raise EOFError(f"the numbers of storage {key} end too early")
     return {
         name: _array(tensor, storages[tensor.storage.key], dtypes[tensor.storage.key])
         for name, tensor in tensors.items()
     }
 
 
+def _load(stream: io.BytesIO) -> Any:
+    """Read the next pickle, unless it would fill the memory with what is not there."""
+    start, data = stream.tell(), stream.getbuffer()
+    for opcode, argument, _ in pickletools.genops(stream):
+        # Memory is taken for all numbers below that of an object to remember.
+        if opcode.name.endswith("PUT") and int(argument or 0) >= len(data):
+            raise pickle.UnpicklingError("more objects than bytes")
+    stream.seek(start)
+    return _TensorUnpickler(stream).load()
+
+
 def _array(tensor: _Tensor, storage: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
-    # Numpy refuses what would lie outside of the storage.
+    offset, shape, strides = tensor.offset, tensor.shape, tensor.strides
+    size, n_numbers = math.prod(shape), len(storage) // dtype.itemsize
+    axes = zip(shape, strides, strict=True)
+    last = offset + sum((length - 1) * step for length, step in axes)
+    # Numpy's own check takes an empty storage for none, and large strides overflow it.
+    if (
+        min([offset, *shape, *strides]) < 0
+        or size > n_numbers
+        or (size > 0 and last >= n_numbers)
+    ):
+        raise ValueError(f"a tensor of {shape} outside of its {n_numbers} numbers")
     return np.ndarray(
-        tensor.shape,
+        shape,
         dtype,
         buffer=storage,
-        offset=tensor.offset * dtype.itemsize,
-        strides=[step * dtype.itemsize for step in tensor.strides],
+        offset=offset * dtype.itemsize,
+        strides=[step * dtype.itemsize for step in strides],
     )

@@ -6,6 +6,7 @@ load_keras()
 
 from instantdl.training._batches import (  # noqa: E402
     Batch,
+    LabelledImages,
     PatchSource,
     TrainingBatches,
     validation_batches,
@@ -22,8 +23,15 @@ from instantdl.training._network import (  # noqa: E402
     CompiledNetwork,
     NetworkSpec,
     borrow_network,
+)
+from instantdl.training._outputs import (  # noqa: E402
     class_probabilities,
     class_summary,
+    class_votes,
+    real_values,
+    value_moments,
+    value_moments_and_variances,
+    values_and_variances,
 )
 from instantdl.training._precision import (  # noqa: E402
     choose_precision,
@@ -33,7 +41,9 @@ from instantdl.training._predict import (  # noqa: E402
     Part,
     Tile,
     Tiling,
+    draw_images,
     draw_parts,
+    predict_images,
     predict_parts,
 )
 from instantdl.training._split import split_validation  # noqa: E402
@@ -45,6 +55,7 @@ __all__ = [
     "EpochListener",
     "FitSettings",
     "FitState",
+    "LabelledImages",
     "Logs",
     "NetworkSpec",
     "Part",
@@ -56,10 +67,17 @@ __all__ = [
     "choose_precision",
     "class_probabilities",
     "class_summary",
+    "class_votes",
+    "draw_images",
     "draw_parts",
     "fit_network",
     "has_fast_bfloat16",
+    "predict_images",
     "predict_parts",
+    "real_values",
     "split_validation",
     "validation_batches",
+    "value_moments",
+    "value_moments_and_variances",
+    "values_and_variances",
 ]

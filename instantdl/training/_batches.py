@@ -114,6 +114,48 @@ class PatchSource:
 
 
 @dataclass
+class LabelledImages(PatchSource):
+    """Whole images of one size, each with one number; nothing is cut.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (*patch_shape, channels)
+        For example `ResizedImages`.
+
+    targets : sequence of int
+        Class of each image.
+
+    encode, normalizer, patch_shape, sample_weight
+        As for `PatchSource`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.images import Normalizer
+    >>> from instantdl.training import LabelledImages
+    >>> source = LabelledImages(
+    ...     images=[np.zeros((8, 8, 1))], targets=np.array([3]), encode=np.asarray,
+    ...     normalizer=Normalizer("minmax"), patch_shape=(8, 8),
+    ...     sample_weight=np.ones(1))
+    >>> x, target = source.crop(0, (0, 0))
+    >>> x.shape, int(target)
+    ((8, 8, 1), 3)
+    """
+
+    def starts(self, index: int) -> np.ndarray:
+        """Return the only place of each axis."""
+        return np.zeros(len(self.patch_shape), int)
+
+    def crop(
+        self, index: int, start: Sequence[int] | np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the normalised image and its encoded class."""
+        image, target = self.read(index)
+        x = self.normalizer.apply(image, self._statistics[index])
+        return x, self.encode(target)
+
+
+@dataclass
 class TrainingBatches:
     """Random, augmented patches; batch `step` of an epoch is always the same one.
 
@@ -206,15 +248,15 @@ class TrainingBatches:
         chosen = np.take(
             order, step * self.batch_size + np.arange(self.batch_size), mode="wrap"
         )
-        pairs: list[tuple[Any, Any]] = []
+        pairs: list[tuple[np.ndarray, np.ndarray]] = []
         for position, index in enumerate(chosen):
             rng = np.random.default_rng([self.seed, epoch, step, position])
             x, target = self.source.crop(int(index), self._start(int(index), rng))
             if self.augmentation is not None:
-                pair = self.augmentation(x, target, rng=rng, nearest=self.nearest)
-            else:
-                pair = (x, target)
-            pairs.append(pair)
+                moved = target if target.ndim else None
+                x, moved = self.augmentation(x, moved, rng=rng, nearest=self.nearest)
+                target = target if moved is None else moved
+            pairs.append((x, target))
         rng = np.random.default_rng([self.seed, epoch, step, self.batch_size])
         return Batch(
             np.stack([x for x, _ in pairs]),

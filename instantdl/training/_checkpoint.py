@@ -61,6 +61,7 @@ class Checkpoint:
             "elapsed": state.elapsed,
             "frozen": state.frozen,
             "frozen_since": state.frozen_since,
+            "cooled_from": state.cooled_from,
         }
         temporary = self.path.with_name(self.path.name + ".part")
         try:

@@ -51,7 +51,10 @@ class FitSettings:
         along the epochs or, with a time limit, along the clock.
 
     early_stopping : bool, default=True
-        Stop when the validation loss has not improved for `n_iter_no_change` epochs.
+        Come to an end when the validation loss has not improved for
+        `n_iter_no_change` epochs: the learning rate falls to its lowest over as many
+        epochs, and then training stops. With a constant rate the statistics of batch
+        normalisation settle at first, and training stops at the next such time.
 
     n_iter_no_change : int, default=20
         See there.
@@ -107,6 +110,10 @@ class FitState:
         Whether the statistics of batch normalisation are settled, and from which
         epoch on if that was since the loss had not improved.
 
+    cooled_from : float or None
+        Part of the training that was done when the loss stalled and the learning
+        rate began to fall faster; None before.
+
     Examples
     --------
     >>> from instantdl.training import FitState
@@ -122,6 +129,7 @@ class FitState:
     elapsed: float = 0.0
     frozen: bool = False
     frozen_since: int = 0
+    cooled_from: float | None = None
 
 
 def fit_network(
@@ -328,12 +336,16 @@ class _Loop:
 
     def progress(self, step: int) -> float:
         """Return which part of the training is done, by steps or by the clock."""
-        settings = self.settings
-        steps = (self.state.epoch + step / len(self.batches)) / settings.epochs
-        if settings.time_limit is None:
-            return min(steps, 1.0)
-        clock = (time.monotonic() - self.started) / max(self.seconds(), 1e-9)
-        return min(max(steps, clock), 1.0)
+        settings, state = self.settings, self.state
+        epochs = state.epoch + step / len(self.batches)
+        done = epochs / settings.epochs
+        if settings.time_limit is not None:
+            clock = (time.monotonic() - self.started) / max(self.seconds(), 1e-9)
+            done = max(done, clock)
+        if state.cooled_from is not None:
+            cooled = (epochs - state.frozen_since) / settings.n_iter_no_change
+            done = max(done, state.cooled_from + (1 - state.cooled_from) * cooled)
+        return min(done, 1.0)
 
     def learning_rate(self, step: int) -> float:
         highest = self.settings.learning_rate
@@ -360,14 +372,19 @@ class _Loop:
         return time.monotonic() - self.started >= self.seconds()
 
     def has_stalled(self) -> bool:
-        """Tell whether to stop; before the statistics are settled, settle them."""
+        """Tell whether to stop; at the first stall, settle and cool down instead."""
         settings, state = self.settings, self.state
         if not settings.early_stopping or not self.validation:
             return False
+        if state.cooled_from is not None:
+            return self.progress(0) >= 1
         waited = state.epoch - max(state.best_epoch + 1, state.frozen_since)
         if waited < settings.n_iter_no_change:
             return False
-        if state.frozen:
+        cools = settings.schedule == "cosine"
+        if state.frozen and not cools:
             return True
+        if cools:
+            state.cooled_from = self.progress(0)
         state.frozen, state.frozen_since = True, state.epoch
         return False

@@ -175,11 +175,13 @@ class CompiledNetwork:
 
     def _draw_step(self, features: Any, noise: Any) -> Any:
         self.n_traces += 1
-        n_draws = tf.shape(noise)[0]
+        n_images, n_draws = tf.shape(features[0])[0], tf.shape(noise)[0]
         features = [tf.repeat(feature, n_draws, axis=0) for feature in features]
-        with dropout_noise(noise):
+        with dropout_noise(tf.tile(noise, [n_images, 1])):
             values = self.spec.activate(self._second(features, training=False))
-        return tf.reduce_sum(self.spec.summarise(values), axis=0)
+        summary = self.spec.summarise(values)
+        shape = tf.concat([[n_images, n_draws], tf.shape(summary)[1:]], axis=0)
+        return tf.reduce_sum(tf.reshape(summary, shape), axis=1)
 
     def train(
         self,
@@ -218,11 +220,11 @@ class CompiledNetwork:
         return self._predict(tf.convert_to_tensor(x)).numpy()
 
     def features(self, x: np.ndarray) -> list[Any]:
-        """Return what the part before the first dropout gives for one image."""
+        """Return what the part before the first dropout gives for a batch."""
         return tf.nest.flatten(self._features(tf.convert_to_tensor(x)))
 
     def draw(self, features: Sequence[Any], noise: np.ndarray) -> np.ndarray:
-        """Return the summary of one image's features, summed over rows of noise."""
+        """Return the summary of a batch's features, summed over rows of noise."""
         return self._draw(list(features), tf.convert_to_tensor(noise)).numpy()
 
     def initial_weights(self, seed: int) -> list[np.ndarray]:
@@ -262,60 +264,6 @@ def _trace(function: Callable[..., Any], signature: Any = None) -> Any:
     return tf.function(
         function, input_signature=signature, reduce_retracing=True, autograph=False
     )
-
-
-def class_probabilities(logits: Any) -> Any:
-    """Turn a network's output into probabilities of all classes.
-
-    Parameters
-    ----------
-    logits : tensor of shape (..., n_outputs)
-        One output means two classes.
-
-    Returns
-    -------
-    tensor of shape (..., n_classes)
-        Float32, summing to 1 over the last axis.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from instantdl.training import class_probabilities
-    >>> np.asarray(class_probabilities(np.zeros((1, 1), "float32")))
-    array([[0.5, 0.5]], dtype=float32)
-    """
-    logits = tf.cast(logits, tf.float32)
-    if logits.shape[-1] == 1:
-        p = tf.sigmoid(logits)
-        return tf.concat([1 - p, p], axis=-1)
-    return tf.nn.softmax(logits)
-
-
-def class_summary(probabilities: Any) -> Any:
-    """Put the entropy of each pixel's probabilities behind them.
-
-    Parameters
-    ----------
-    probabilities : tensor of shape (..., n_classes)
-        Summing to 1 over the last axis.
-
-    Returns
-    -------
-    tensor of shape (..., n_classes + 1)
-        The entropy is in units of its maximum, so that it lies in [0, 1].
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from instantdl.training import class_summary
-    >>> np.asarray(class_summary(np.array([[0.5, 0.5], [0.0, 1.0]], "float32")))
-    array([[0.5, 0.5, 1. ],
-           [0. , 1. , 0. ]], dtype=float32)
-    """
-    terms = tf.math.xlogy(probabilities, probabilities)
-    scale = -1 / np.log(probabilities.shape[-1])
-    entropy = tf.reduce_sum(terms, axis=-1, keepdims=True) * scale
-    return tf.concat([probabilities, tf.abs(entropy)], axis=-1)
 
 
 _cache: OrderedDict[Hashable, list[CompiledNetwork]] = OrderedDict()

@@ -187,8 +187,80 @@ def draw_parts(
         total: Any = 0
         for first in range(0, len(noise), step):
             total = total + network.draw(features, noise[first : first + step])
-        values = (total / len(noise)).astype(np.float32)
+        values = (total[0] / len(noise)).astype(np.float32)
         yield Part(window.number, window.tile.outer, values[window.tile.inner])
+
+
+def predict_images(
+    network: CompiledNetwork, images: Sequence[np.ndarray], normalizer: Normalizer
+) -> np.ndarray:
+    """Predict whole images of one size, dropout off.
+
+    Parameters
+    ----------
+    network : CompiledNetwork
+        With its weights in.
+
+    images : sequence of ndarray of shape (height, width, channels)
+        Read one after the other.
+
+    normalizer : Normalizer
+        Scales each image.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_values)
+        Activated output.
+    """
+    batches = _image_batches(images, normalizer)
+    return np.concatenate([network.predict(batch) for batch in batches])
+
+
+def draw_images(
+    network: CompiledNetwork,
+    images: Sequence[np.ndarray],
+    normalizer: Normalizer,
+    noise: np.ndarray,
+) -> np.ndarray:
+    """Average the network's summary of whole images over Monte Carlo dropout.
+
+    Parameters
+    ----------
+    network : CompiledNetwork
+        With its weights in, and with dropout.
+
+    images, normalizer
+        As in `predict_images`.
+
+    noise : ndarray of shape (n_draws, n_noise)
+        One row is one sampled network, the same for all images.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_values)
+        Means over the draws of what the network's `summarise` gives.
+    """
+    means = []
+    for batch in _image_batches(images, normalizer):
+        features = network.features(batch)
+        draws = (network.draw(features, row[np.newaxis]) for row in noise)
+        total = sum(draws, start=np.float32(0))
+        means.append(np.asarray(total / len(noise), np.float32))
+    return np.concatenate(means)
+
+
+def _image_batches(
+    images: Sequence[np.ndarray], normalizer: Normalizer
+) -> Iterator[np.ndarray]:
+    """Yield normalised batches of some 2**18 pixels."""
+    batch: list[np.ndarray] = []
+    for image in images:
+        batch.append(normalizer(image))
+        if len(batch) * image[..., 0].size >= _PIXELS_PER_BATCH:
+            yield np.stack(batch)
+            batch = []
+    if batch:
+        yield np.stack(batch)
 
 
 def _windows(

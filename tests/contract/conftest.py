@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from instantdl import ImageCollection, SemanticSegmenter
+from instantdl import ImageCollection, PixelRegressor, SemanticSegmenter
 
 # Small and quick; one architecture throughout, so that it is traced only once.
 TINY: dict[str, Any] = {
@@ -52,6 +52,10 @@ class Case:
             if not hasattr(self.make(), name):
                 pytest.skip(f"{self.kind.__name__} has no {name}")
 
+    def targets_of(self, images: list[np.ndarray]) -> list[np.ndarray]:
+        """Return a target with a value for each pixel, for each image."""
+        return [TARGETS[self.target](image > 0.5) for image in images]
+
     def wrap_target(self, y: np.ndarray, container: str) -> Any:
         """Put a target into a container; labels stay an array, one for each image."""
         return y if self.target == "labels" else CONTAINERS[container](y)
@@ -60,6 +64,7 @@ class Case:
 # A new estimator joins the contract with one line.
 CASES = [
     Case(SemanticSegmenter, target="masks"),
+    Case(PixelRegressor, target="values"),
 ]
 
 
@@ -91,12 +96,13 @@ def alternatives() -> dict[str, Any]:
         "learning_rate": 0.02,
         "learning_rate_schedule": "constant",
         "levels": 2,
-        "loss": "focal",
+        "loss": lambda case, X, y: "focal" if case.target == "masks" else "huber",
         "network": lambda case, X, y: two_convolutions,
         "normalization": "minmax",
         "optimizer": "sgd",
         "patch_shape": (8, 8),
         "precision": "bfloat16",
+        "predict_variance": True,
         "pretrained": lambda case, X, y: case.make(random_state=7).fit(X, y),
         "random_state": 1,
         "threshold": 0.0,
@@ -110,6 +116,7 @@ WITHOUT_EFFECT = {
     "early_stopping",
     "log_dir",
     "n_iter_no_change",
+    "spatial_ndim",
     "tile_shape",
     "time_limit",
     "verbose",

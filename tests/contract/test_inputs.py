@@ -132,9 +132,11 @@ def test_a_prediction_does_not_depend_on_the_other_images(
     case, ranked, fitted_ranked, k
 ):
     X, _ = ranked
-    np.testing.assert_array_equal(
-        fitted_ranked.predict(X[:k]), fitted_ranked.predict(X)[:k]
-    )
+    few, all_of_them = fitted_ranked.predict(X[:k]), fitted_ranked.predict(X)
+    if case.target == "values":  # sums of another order in a batch of another size
+        np.testing.assert_allclose(few, all_of_them[:k], atol=1e-5)
+    else:
+        np.testing.assert_array_equal(few, all_of_them[:k])
 
 
 def test_smaller_tiles_predict_the_same_away_from_borders(case, data, fitted):
@@ -159,23 +161,23 @@ def test_images_of_any_size_are_predicted(case, fitted, size):
 @pytest.mark.parametrize("size", [(17, 23), (7, 40), (3, 5), (2, 2)])
 def test_images_of_any_size_are_learned_from(case, data, size):
     X = np.random.default_rng(0).random((6, *size))
-    y = X > 0.5 if case.target == "masks" else data[1]
+    y = case.targets_of([X])[0] if case.target != "labels" else data[1]
     estimator = case.make(levels=4).fit(X, y)
     assert len(estimator.predict(X)) == 6
 
 
 def test_thin_volumes_are_learned_from(case):
-    if case.target != "masks":
-        pytest.skip("is about masks")
+    if case.target == "labels":
+        pytest.skip("labels have images only")
     X = np.random.default_rng(0).random((3, 3, 16, 16))
-    estimator = case.make(levels=3).fit(X, X > 0.5)
+    estimator = case.make(levels=3).fit(X, case.targets_of([X])[0])
     assert estimator.predict(X).shape == X.shape
 
 
 def test_images_of_different_sizes_are_learned_from(case, data):
     sizes = [(16, 16), (12, 20), (9, 33), (16, 16), (5, 7), (40, 8)]
     X = [np.random.default_rng(i).random(size) for i, size in enumerate(sizes)]
-    y = [image > 0.5 for image in X] if case.target == "masks" else data[1]
+    y = case.targets_of(X) if case.target != "labels" else data[1]
     predicted = case.make().fit(X, y).predict(X)
     if case.target != "labels":
         assert [one.shape for one in predicted] == sizes
@@ -266,7 +268,7 @@ def test_targets_of_another_size_are_an_error(case, ranked, wrap, container):
         pytest.skip("labels have no size")
     X, y = ranked
     wrapped = case.wrap_target(y[:, :-1], container)
-    with pytest.raises(ValueError, match="image 0 is .* its mask"):
+    with pytest.raises(ValueError, match="image 0 is .* its (mask|target)"):
         case.make().fit(wrap[container](X), wrapped)
 
 

@@ -139,7 +139,7 @@ def test_cross_val_predict_gives_one_prediction_per_image(case, data, wrap, cont
 def test_cross_val_predict_works_on_images_of_different_sizes(case, data):
     sizes = [(16, 16), (12, 20), (9, 33), (16, 16), (5, 7), (40, 8)]
     X = [np.random.default_rng(i).random(size) for i, size in enumerate(sizes)]
-    y = [image > 0.5 for image in X] if case.target == "masks" else data[1]
+    y = case.targets_of(X) if case.target != "labels" else data[1]
     predicted = cross_val_predict(case.make(), X, y, cv=3)
     if case.target != "labels":
         assert [one.shape for one in predicted] == sizes

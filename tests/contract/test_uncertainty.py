@@ -35,12 +35,16 @@ def test_uncertainty_is_the_same_from_any_container(
 
 @pytest.mark.parametrize("kind", ["total", "epistemic", "aleatoric"])
 def test_uncertainty_lies_between_0_and_1(case, ranked, fitted_ranked, kind):
+    if case.target == "values":
+        pytest.skip("is in the units of the target")
     maps = fitted_ranked.predict_uncertainty(ranked[0], kind=kind)
     assert 0 <= maps.min() <= maps.max() <= 1
     assert maps.max() > 0
 
 
 def test_total_is_aleatoric_and_epistemic_together(case, ranked, fitted_ranked):
+    if case.target == "values":
+        pytest.skip("adds up in squares, and only with predict_variance")
     total, epistemic, aleatoric = (
         fitted_ranked.predict_uncertainty(ranked[0], kind=kind)
         for kind in ("total", "epistemic", "aleatoric")

@@ -90,6 +90,22 @@ def test_palette_masks_keep_their_numbers(tmp_path):
     np.testing.assert_array_equal(load_folder(tmp_path).y[0], [[0, 1], [2, 1]])
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        np.array([[0, 300], [40_000, 65_535]], np.uint16),
+        np.array([[-1.5, 0.0], [1e-7, 70_000.25]], np.float32),
+    ],
+)
+def test_targets_of_regression_keep_values_and_dtype(tmp_path, target):
+    fill(tmp_path / "image", ["a.tif"], shape=(2, 2))
+    (tmp_path / "groundtruth").mkdir()
+    write_image(tmp_path / "groundtruth" / "a.tif", target)
+    read = load_folder(tmp_path).y[0]
+    np.testing.assert_array_equal(read, target)
+    assert read.dtype == target.dtype
+
+
 def test_all_problems_are_reported_at_once(root):
     (root / "image" / "img2.png").unlink()
     (root / "groundtruth" / "img10.png").unlink()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from instantdl.networks import NormalizedConvolution
+from instantdl.networks import NormalizedConvolution, NormalizedDepthwiseConvolution
 
 # shape of the input, strides
 CASES = [
@@ -233,3 +233,93 @@ def test_upsampling_equals_repeating_the_pixels_first(
     assert layer.compute_output_shape(x.shape) == found[0].shape
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-3, rtol=1e-3)
+
+
+class DepthwiseTwin(Twin):
+    """The same for a layer with one filter for each channel."""
+
+    def __init__(self, layer, x):
+        super().__init__(layer, x)
+        self.convolution = keras.layers.DepthwiseConv2D(
+            layer.kernel_size, strides=layer.strides, padding="same", use_bias=False
+        )
+        self.convolution.build(x.shape)
+        # Keras has the channels before the filters of each.
+        self.convolution.kernel.assign(np.swapaxes(layer.kernel, 2, 3))
+
+
+def make_depthwise(shape, rng, **kwargs):
+    """Return a depthwise layer with all of its weights drawn, and an input."""
+    layer = NormalizedDepthwiseConvolution(shape[-1], momentum=0.9, **kwargs)
+    layer.build(shape)
+    for variable in layer.weights[1:]:
+        variable.assign(rng.uniform(0.5, 2, variable.shape))
+    layer.steps.assign(1000)
+    return layer, tf.constant(rng.normal(1, 2, shape).astype(np.float32))
+
+
+@pytest.mark.parametrize(("strides", "size"), [(1, 3), (2, 3), (1, 5), (2, 5)])
+@pytest.mark.parametrize("shape", [(3, 8, 8, FILTERS), (2, 7, 9, FILTERS)])
+@pytest.mark.parametrize("training", [True, False])
+def test_depthwise_it_equals_the_layers_of_keras(shape, strides, size, training, rng):
+    layer, x = make_depthwise(shape, rng, strides=strides, kernel_size=size)
+    assert layer.kernel.shape == (size, size, 1, FILTERS)
+    twin = DepthwiseTwin(layer, x)
+    upstream = rng.normal(size=layer.compute_output_shape(shape)).astype(np.float32)
+    outputs, gradients = [], []
+    for function, kernel in ((layer, layer.kernel), (twin, twin.convolution.kernel)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs.append(function(x, training=training))
+            total = tf.reduce_sum(outputs[-1] * upstream)
+        gradients.append(tape.gradient(total, [x, kernel.value]))
+    assert outputs[0].shape == upstream.shape
+    np.testing.assert_allclose(*outputs, atol=2e-4)
+    (of_x, of_kernel), (keras_of_x, keras_of_kernel) = gradients
+    np.testing.assert_allclose(of_x, keras_of_x, rtol=1e-3, atol=2e-3)
+    np.testing.assert_allclose(
+        np.swapaxes(of_kernel, 2, 3), keras_of_kernel, rtol=1e-3, atol=2e-3
+    )
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+def test_depthwise_each_filter_sees_its_own_channel(strides, rng):
+    layer, x = make_depthwise((1, 6, 6, FILTERS), rng, strides=strides, activation=None)
+    changed = x + np.array([0, 0, 1, 0], np.float32)
+    difference = np.asarray(layer(changed)) - np.asarray(layer(x))
+    seen = np.abs(difference).max(axis=(0, 1, 2)) > 1e-3
+    np.testing.assert_array_equal(seen, [False, False, True, False])
+
+
+def test_depthwise_its_statistics_move(rng):
+    layer, x = make_depthwise((3, 6, 6, FILTERS), rng)
+    before = layer.moving_mean.value.numpy(), layer.moving_variance.value.numpy()
+    flat = np.asarray(DepthwiseTwin(layer, x).convolution(x)).reshape(-1, FILTERS)
+    layer(x, training=True)
+    expected = 0.9 * before[0] + 0.1 * flat.mean(axis=0)
+    np.testing.assert_allclose(layer.moving_mean, expected, rtol=1e-4, atol=1e-5)
+    expected = 0.9 * before[1] + 0.1 * flat.var(axis=0, ddof=1)
+    np.testing.assert_allclose(layer.moving_variance, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_depthwise_under_a_mixed_policy_it_stays_in_bfloat16(training, rng):
+    x = rng.normal(size=(2, 4, 4, FILTERS)).astype(np.float32)
+    layer = NormalizedDepthwiseConvolution(FILTERS, 3, dtype="mixed_bfloat16")
+    out = layer(x, training=training)
+    assert out.dtype == tf.bfloat16
+    assert {variable.dtype for variable in layer.weights} == {"float32"}
+    expected = DepthwiseTwin(layer, x)(x, training=training)
+    np.testing.assert_allclose(tf.cast(out, tf.float32), expected, atol=0.06)
+
+
+def test_a_rectifier_may_end_at_six(rng):
+    layer, x = make_layer((2, 6, 6, 3), rng, activation="relu6")
+    layer.gamma.assign(np.full(FILTERS, 9.0))
+    plain = NormalizedConvolution(FILTERS, activation=None)
+    plain.build(x.shape)
+    plain.set_weights(layer.get_weights())
+    for training in (True, False):
+        expected = np.clip(plain(x, training=training), 0, 6)
+        assert expected.max() == 6
+        np.testing.assert_allclose(layer(x, training=training), expected, atol=1e-5)

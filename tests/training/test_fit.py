@@ -78,12 +78,31 @@ def test_without_validation_the_last_weights_are_returned(fake_network):
     assert "val_loss" not in state.history
 
 
-def test_early_stopping_waits_for_so_many_epochs(fake_network):
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_early_stopping_waits_for_so_many_epochs(fake_network, schedule):
     # Three epochs until the statistics are settled, and three more after that.
     network = fake_network(val_losses=[2, 1, *[1.5] * 6, 0])
-    state = _fit(network, epochs=100, n_iter_no_change=3)
+    state = _fit(network, epochs=100, n_iter_no_change=3, schedule=schedule)
     assert (state.epoch, state.best_epoch) == (8, 1)
     assert network.frozen == [False] * 20 + [True] * 12
+
+
+def test_when_the_loss_stalls_the_learning_rate_falls_before_the_end(fake_network):
+    network = fake_network(val_losses=[2, *[1] * 200])
+    state = _fit(network, epochs=100, n_iter_no_change=20)
+    rates = np.array(network.rates[::4])
+    assert (state.epoch, state.best_epoch) == (42, 1)
+    assert rates[21] > 0.8
+    assert np.all(np.diff(rates[21:]) < 0)
+    assert network.rates[-1] == pytest.approx(0.01, abs=0.005)
+
+
+def test_a_loss_that_improves_while_cooling_does_not_go_on_longer(fake_network):
+    falling = np.linspace(0.9, 0.1, 50)
+    network = fake_network(val_losses=[2, 1, *[1.5] * 5, *falling])
+    state = _fit(network, epochs=100, n_iter_no_change=5)
+    assert state.epoch == 12
+    assert state.best_epoch == 11
 
 
 def test_the_statistics_settle_half_way(fake_network):

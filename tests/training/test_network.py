@@ -194,7 +194,7 @@ def test_a_sequential_user_network_works():
     x = np.ones((1, 4, 4, 1), np.float32)
     assert network.predict(x).shape == (1, 4, 4, 2)
     drawn = network.draw(network.features(x), np.ones((3, 2), np.float32))
-    assert drawn.shape == (4, 4, 3)
+    assert drawn.shape == (1, 4, 4, 3)
 
 
 def test_one_output_gives_two_probabilities():
