@@ -312,6 +312,15 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
             groups=groups,
         )
 
+    def _settle_images(self, images: CheckedImages, noise_seed: int) -> None:
+        """Set what follows from the images alone, for a fit that begins anew."""
+        # A fit that fails from here on leaves no mixture of two fits behind.
+        self.__dict__.pop("_weights", None)
+        self.n_channels_in_ = images.n_channels
+        self.spatial_ndim_in_ = images.spatial_ndim
+        self.normalizer_ = Normalizer.fit(images, self.normalization)
+        self._noise_seed = noise_seed
+
     def _n_outputs(self) -> int:
         """Return how many numbers the network gives for all classes."""
         return 1 if len(self.classes_) == 2 else len(self.classes_)

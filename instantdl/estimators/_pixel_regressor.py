@@ -1,7 +1,7 @@
 """PixelRegressor: a real value for every pixel."""
 
 from collections.abc import Iterable
-from numbers import Real
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -13,6 +13,7 @@ from instantdl.estimators._arguments import check_groups, check_sample_weight
 from instantdl.estimators._base import TrainingData, now
 from instantdl.estimators._dense import DenseEstimator
 from instantdl.estimators._survey import survey_values
+from instantdl.estimators._uncertainty import check_kind, deviation_of
 from instantdl.exceptions import ModelFileError
 from instantdl.images import (
     CheckedImages,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from instantdl.training import NetworkSpec
 
 _LOSSES = {"mean_squared_error", "mean_absolute_error", "huber"}
-_KINDS = ("total", "epistemic", "aleatoric")
 
 
 class PixelRegressor(RegressorMixin, DenseEstimator):  # type: ignore[misc]
@@ -221,7 +221,7 @@ default="percentile"
     _fitted_constraints: ClassVar[dict[str, list[Any]]] = {
         **DenseEstimator._fitted_constraints,
         "target_normalizer_": [Normalizer],
-        "n_targets_": [Interval(Real, 1, None, closed="left"), None],
+        "n_targets_": [Interval(Integral, 1, None, closed="left"), None],
     }
 
     target_normalizer_: Normalizer
@@ -363,15 +363,11 @@ default="percentile"
                     f"{targets.n_channels}. Set warm_start=False."
                 )
             return
-        # A fit that fails from here on leaves no mixture of two fits behind.
-        self.__dict__.pop("_weights", None)
+        self._settle_images(images, seeds[3])
         self.n_targets_ = targets.n_channels
-        self.n_channels_in_ = images.n_channels
-        self.spatial_ndim_in_ = images.spatial_ndim
-        self.normalizer_ = Normalizer.fit(images, self.normalization)
         self.target_normalizer_ = Normalizer.fit(targets, "dataset")
         self.directed_axes_ = survey_values(targets)
-        self._noise_seed = seeds[3]
+        # Values have no borders by which a width could be told: the smallest patches.
         self._settle_patches(images, self._n_outputs(), width=0)
 
     def _check_fitted(self) -> None:
@@ -492,14 +488,13 @@ default="percentile"
             return self._collect_values(
                 images,
                 parts,
-                lambda values: scale * _deviation(values, len(scale), kind),
+                lambda values: scale * deviation_of(values, len(scale), kind),
             )
 
     def _chosen_kind(self, kind: str | None) -> str:
         if kind is None:
             return "total" if self.predict_variance else "epistemic"
-        if kind not in _KINDS:
-            raise ValueError(f"`kind` must be one of {_KINDS}. Got {kind!r}.")
+        check_kind(kind)
         if kind != "epistemic" and not self.predict_variance:
             raise ValueError(
                 f"kind={kind!r} needs a network that has learnt the variance. Got one "
@@ -528,10 +523,11 @@ default="percentile"
         predicted = self.predict(X)
         if self.n_targets_ is None:
             return float(np.mean(pearson(y, predicted, per_image=True)))
+        targets = [np.asarray(target) for target in y]  # files are read once
         correlations: list[Any] = [
             pearson(
-                [np.asarray(one)[..., channel] for one in y],
-                [one[..., channel] for one in predicted],
+                [target[..., channel] for target in targets],
+                [values[..., channel] for values in predicted],
                 per_image=True,
             )
             for channel in range(self.n_targets_)
@@ -544,16 +540,3 @@ default="percentile"
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         return tags
-
-
-def _deviation(values: NDArray[Any], n: int, kind: str) -> NDArray[Any]:
-    """Return one kind of standard deviation of `n` values, from means over draws.
-
-    `values` holds the means, the mean squares and, where learnt, the variances.
-    """
-    mean, square = values[..., :n], values[..., n : 2 * n]
-    epistemic = np.maximum(square - mean**2, 0)
-    if kind == "epistemic":
-        return np.sqrt(epistemic)
-    aleatoric = values[..., 2 * n :]
-    return np.sqrt(aleatoric if kind == "aleatoric" else epistemic + aleatoric)

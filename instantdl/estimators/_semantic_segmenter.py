@@ -18,7 +18,6 @@ from instantdl.images import (
     Augmentation,
     CheckedImages,
     CheckedMasks,
-    Normalizer,
     check_images_and_masks,
 )
 from instantdl.metrics import jaccard
@@ -381,14 +380,9 @@ default="percentile"
         if self.warm_start and hasattr(self, "_weights"):
             self._check_warm_start(images.spatial_ndim, survey.classes)
             return
-        # A fit that fails from here on leaves no mixture of two fits behind.
-        self.__dict__.pop("_weights", None)
+        self._settle_images(images, seeds[3])
         self.classes_ = survey.classes
         self.directed_axes_ = survey.directed_axes
-        self.n_channels_in_ = images.n_channels
-        self.spatial_ndim_in_ = images.spatial_ndim
-        self.normalizer_ = Normalizer.fit(images, self.normalization)
-        self._noise_seed = seeds[3]
         self._settle_patches(images, self._n_outputs(), width=survey.width)
         # Callbacks predict before there is anything to tune it on.
         self._settle_threshold(images.take([]), masks.take([]))

@@ -1,4 +1,4 @@
-"""Uncertainty of a class, from the mean over Monte Carlo draws."""
+"""Uncertainty of classes and of values, from means over Monte Carlo draws."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,3 +46,31 @@ def uncertainty_of(values: NDArray, kind: str) -> NDArray:
     safe = np.clip(mean, np.finfo(np.float32).tiny, 1)
     total = np.clip(-(mean * np.log(safe)).sum(-1) / np.log(mean.shape[-1]), 0, 1)
     return total if kind == "total" else np.clip(total - aleatoric, 0, 1)
+
+
+def deviation_of(values: NDArray, n_values: int, kind: str) -> NDArray:
+    """Return one kind of standard deviation of real values.
+
+    Parameters
+    ----------
+    values : ndarray of shape (..., 2 * n_values) or (..., 3 * n_values)
+        Means over the draws: of the values, of their squares and, if they were
+        learnt, of their variances.
+
+    n_values : int
+        Number of values.
+
+    kind : {"total", "epistemic", "aleatoric"}
+        Deviation of the draws, the learnt one, or the root of the sum of both squares.
+
+    Returns
+    -------
+    ndarray of shape (..., n_values)
+        In the units of the values.
+    """
+    mean, square = values[..., :n_values], values[..., n_values : 2 * n_values]
+    epistemic = np.maximum(square - mean**2, 0)
+    if kind == "epistemic":
+        return np.sqrt(epistemic)
+    aleatoric = values[..., 2 * n_values :]
+    return np.sqrt(aleatoric if kind == "aleatoric" else epistemic + aleatoric)

@@ -8,7 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Images", "Scores", "as_floats", "read_pairs"]
+__all__ = [
+    "Images",
+    "Scores",
+    "as_floats",
+    "check_lengths",
+    "check_shapes",
+    "read_pairs",
+]
 
 Scores = NDArray[np.float64]
 
@@ -52,10 +59,10 @@ def read_pairs(
     >>> [true.shape for true, pred in read_pairs(y_true, y_true + 1)]
     [(4, 5), (4, 5)]
     """
-    _check_lengths(y_true, y_pred)
+    check_lengths(y_true, y_pred, "image")
     for index in range(len(y_true)):
         true, pred = np.asanyarray(y_true[index]), np.asanyarray(y_pred[index])
-        _check_shapes(true.shape, pred.shape, index)
+        check_shapes(true.shape, pred.shape, index, "image")
         yield true, pred
 
 
@@ -102,36 +109,75 @@ def as_floats(values: NDArray[Any], name: str) -> Scores:
     return floats
 
 
-def _check_lengths(y_true: Images, y_pred: Images) -> None:
+def check_lengths(y_true: Images, y_pred: Images, noun: str) -> None:
+    """Raise unless both hold the same number of images, and at least one.
+
+    Parameters
+    ----------
+    y_true, y_pred : sequence of arrays
+        True and predicted images or masks.
+
+    noun : {"image", "mask"}
+        What a message calls one of them.
+
+    Raises
+    ------
+    ValueError
+        If their numbers differ, or are 0.
+
+    TypeError
+        If one of them is no sequence.
+    """
     for name, images in (("y_true", y_true), ("y_pred", y_pred)):
         if not (hasattr(images, "__len__") and hasattr(images, "__getitem__")):
             raise TypeError(
-                f"`{name}` must be an array or a sequence of images."
+                f"`{name}` must be an array or a sequence of {noun}s."
                 f" Got {type(images).__name__}."
             )
     if len(y_true) != len(y_pred):
         raise ValueError(
-            "`y_true` and `y_pred` must hold the same number of images."
+            f"`y_true` and `y_pred` must hold the same number of {noun}s."
             f" Got {len(y_true)} and {len(y_pred)}."
         )
     if len(y_true) == 0:
-        raise ValueError("`y_true` must hold at least one image. Got 0.")
+        raise ValueError(f"`y_true` must hold at least one {noun}. Got 0.")
 
 
-def _check_shapes(true: tuple[int, ...], pred: tuple[int, ...], index: int) -> None:
+def check_shapes(
+    true: tuple[int, ...], pred: tuple[int, ...], index: int, noun: str
+) -> None:
+    """Raise unless a prediction has the shape of its truth, and that of an image.
+
+    Parameters
+    ----------
+    true, pred : tuple of int
+        Their shapes.
+
+    index : int
+        Number of the image.
+
+    noun : {"image", "mask"}
+        What a message calls it; images may have channels.
+
+    Raises
+    ------
+    ValueError
+        If they differ, or are not such.
+    """
     if true != pred:
         raise ValueError(
             "`y_true` and `y_pred` must have the same shape, image by image."
             f" Image {index} is {true} in `y_true`, {pred} in `y_pred`."
         )
     if len(true) < 2:
+        channels = ", and may have channels" if noun == "image" else ""
         raise ValueError(
-            "Each image must have shape (height, width) or (depth, height, width), and"
-            f" may have channels. Got {true} for image {index}. For a single image add"
-            " an axis: `y_true[np.newaxis]`."
+            f"Each {noun} must have shape (height, width) or (depth, height,"
+            f" width){channels}. Got {true} for image {index}. For a single {noun}"
+            " add an axis: `y_true[np.newaxis]`."
         )
     if 0 in true:
         raise ValueError(
-            "Each image must hold at least one pixel."
+            f"Each {noun} must hold at least one pixel."
             f" Got shape {true} for image {index}."
         )

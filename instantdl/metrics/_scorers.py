@@ -7,7 +7,8 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from instantdl.metrics._classification import roc_auc
-from instantdl.metrics._semantic import Masks, dice, jaccard, pixel_accuracy
+from instantdl.metrics._pairs import Images as Masks
+from instantdl.metrics._semantic import dice, jaccard, pixel_accuracy
 
 __all__ = [
     "dice_scorer",

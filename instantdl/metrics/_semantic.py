@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from instantdl.metrics._pairs import Images as Masks
+from instantdl.metrics._pairs import Scores, check_lengths, check_shapes
 
 __all__ = ["confusion_counts", "dice", "jaccard", "pixel_accuracy"]
 
 Average = Literal["auto", "macro", "foreground_macro"] | None
 Counts = NDArray[np.int64]
-Scores = NDArray[np.float64]
 
 _AVERAGES = ("auto", "macro", "foreground_macro", None)
 # Class values up to here are counted by their product; larger ones are sorted.
@@ -21,14 +23,6 @@ _SMALL = 256
 _MANY = 1024
 # Pixels counted at a time, so that a mask on disk is never held whole.
 _BLOCK = 2**22
-
-
-class Masks(Protocol):
-    """A mask per image: an array, a list or an `ImageCollection`."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: Any, /) -> Any: ...
 
 
 def confusion_counts(
@@ -321,7 +315,7 @@ def _count(
 ) -> tuple[Counts, Counts]:
     """Return the counts and the label values of their rows and columns."""
     wanted = None if labels is None else _check_labels(labels)
-    _check_lengths(y_true, y_pred)
+    check_lengths(y_true, y_pred, "mask")
     # Labels may be known only after the last image, so each image keeps its own.
     parts = [_count_image(y_true[i], y_pred[i], i) for i in range(len(y_true))]
     found = np.unique(np.concatenate([values for values, _ in parts]))
@@ -358,41 +352,10 @@ def _check_labels(labels: ArrayLike) -> Counts:
     return _as_integers(values, "`labels`")
 
 
-def _check_lengths(y_true: Masks, y_pred: Masks) -> None:
-    for name, masks in (("y_true", y_true), ("y_pred", y_pred)):
-        if not (hasattr(masks, "__len__") and hasattr(masks, "__getitem__")):
-            raise TypeError(
-                f"`{name}` must be an array or a sequence of masks."
-                f" Got {type(masks).__name__}."
-            )
-    if len(y_true) != len(y_pred):
-        raise ValueError(
-            "`y_true` and `y_pred` must hold the same number of masks."
-            f" Got {len(y_true)} and {len(y_pred)}."
-        )
-    if len(y_true) == 0:
-        raise ValueError("`y_true` must hold at least one mask. Got 0.")
-
-
 def _count_image(true: Any, pred: Any, index: int) -> tuple[Counts, Counts]:
     """Return the values found in one image, sorted, and their confusion counts."""
     true, pred = np.asanyarray(true), np.asanyarray(pred)
-    if true.shape != pred.shape:
-        raise ValueError(
-            "`y_true` and `y_pred` must have the same shape, image by image."
-            f" Image {index} is {true.shape} in `y_true`, {pred.shape} in `y_pred`."
-        )
-    if true.ndim < 2:
-        raise ValueError(
-            "Each mask must have shape (height, width) or (depth, height, width)."
-            f" Got {true.shape} for image {index}. For a single mask add an axis:"
-            " `y_true[np.newaxis]`."
-        )
-    if true.size == 0:
-        raise ValueError(
-            "Each mask must hold at least one pixel."
-            f" Got shape {true.shape} for image {index}."
-        )
+    check_shapes(true.shape, pred.shape, index, "mask")
     rows = max(1, _BLOCK // max(1, true[0].size))
     parts = [
         _count_block(true[start : start + rows], pred[start : start + rows], index)

@@ -107,8 +107,8 @@ class FitState:
         Seconds spent so far.
 
     frozen, frozen_since : bool, int
-        Whether the statistics of batch normalisation are settled, and from which
-        epoch on if that was since the loss had not improved.
+        Whether the statistics of batch normalisation are settled, and the epoch at
+        which the loss had stalled, or 0.
 
     cooled_from : float or None
         Part of the training that was done when the loss stalled and the learning
@@ -377,7 +377,7 @@ class _Loop:
         if not settings.early_stopping or not self.validation:
             return False
         if state.cooled_from is not None:
-            return self.progress(0) >= 1
+            return state.epoch - state.frozen_since >= settings.n_iter_no_change
         waited = state.epoch - max(state.best_epoch + 1, state.frozen_since)
         if waited < settings.n_iter_no_change:
             return False

@@ -375,3 +375,50 @@ def test_a_network_of_another_output_is_an_error(discs_2d):
 
     with pytest.raises(ValueError, match="network|output|shape"):
         make(network=half).fit(*discs_2d)
+
+
+@pytest.fixture
+def training_data(monkeypatch):
+    """Collect what the networks are trained on."""
+    from instantdl.estimators._base import BaseImageEstimator
+
+    train, seen = BaseImageEstimator._train, []
+
+    def spy(self, data, *args, **kwargs):
+        seen.append(data)
+        return train(self, data, *args, **kwargs)
+
+    monkeypatch.setattr(BaseImageEstimator, "_train", spy)
+    return seen
+
+
+@pytest.mark.parametrize("threshold", [0.5, "tuned"])
+def test_of_few_large_images_the_ends_are_held_back(rng, training_data, threshold):
+    X = rng.random((2, 40, 360))
+    y = X > 0.5
+    segmenter = make(threshold=threshold).fit(X, y, sample_weight=[1.0, 3.0])
+    (data,) = training_data
+    assert data.training.tolist() == [0, 1]
+    assert data.validation.tolist() == [2, 3]
+    for i, weight in ((0, 1.0), (1, 3.0)):
+        np.testing.assert_array_equal(data.images[i][..., 0], X[i, :, :324])
+        np.testing.assert_array_equal(data.targets[i], y[i, :, :324])
+        np.testing.assert_array_equal(data.images[i + 2][..., 0], X[i, :, 324:])
+        np.testing.assert_array_equal(data.targets[i + 2], y[i, :, 324:])
+        assert data.weight[i] == data.weight[i + 2] == weight
+    assert "val_loss" in segmenter.history_
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "width", "groups"), [(2, 40, None), (2, 360, [0, 1]), (5, 360, None)]
+)
+def test_small_or_many_images_and_groups_are_held_back_whole(
+    rng, training_data, n_samples, width, groups
+):
+    X = rng.random((n_samples, 40, width))
+    make().fit(X, X > 0.5, groups=groups)
+    (data,) = training_data
+    assert len(data.validation) == 1
+    assert sorted([*data.training, *data.validation]) == list(range(n_samples))
+    for i in range(n_samples):
+        np.testing.assert_array_equal(data.images[i][..., 0], X[i])
