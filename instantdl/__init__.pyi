@@ -1,10 +1,11 @@
 from . import datasets, images, io, metrics, networks, plotting
 from ._version import __version__
-from .estimators import PixelRegressor, SemanticSegmenter, load
+from .estimators import ImageClassifier, PixelRegressor, SemanticSegmenter, load
 from .images import Augmentation, ImageCollection
 
 __all__ = [
     "Augmentation",
+    "ImageClassifier",
     "ImageCollection",
     "PixelRegressor",
     "SemanticSegmenter",

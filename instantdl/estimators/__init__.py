@@ -1,7 +1,8 @@
 """scikit-learn estimators for images."""
 
+from instantdl.estimators._image_classifier import ImageClassifier
 from instantdl.estimators._pixel_regressor import PixelRegressor
 from instantdl.estimators._saving import load
 from instantdl.estimators._semantic_segmenter import SemanticSegmenter
 
-__all__ = ["PixelRegressor", "SemanticSegmenter", "load"]
+__all__ = ["ImageClassifier", "PixelRegressor", "SemanticSegmenter", "load"]

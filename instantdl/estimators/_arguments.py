@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite, column_or_1d
 
 _MAX_LENGTH = 2**20
 
@@ -45,6 +47,50 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
             f"values from {weight.min()} to {weight.max()}."
         )
     return weight
+
+
+def check_labels(y: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """Check one label per image.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Strings, integers or bool.
+
+    n_samples : int
+        Number of images.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        The different labels, sorted.
+
+    codes : ndarray of shape (n_samples,), int32
+        The position of each label among them.
+
+    Raises
+    ------
+    ValueError
+        If there is not one label for each image, one is missing (NaN), or all are the
+        same.
+    """
+    labels = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "T":  # numpy's strings of any length
+        labels = labels.astype(object)
+    if len(labels) != n_samples:
+        raise ValueError(
+            "`y` must hold one label for each image. Got inconsistent numbers of "
+            f"samples: {len(labels)} labels for {n_samples} images."
+        )
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            "`y` must hold at least two classes. Got one class: "
+            f"{classes.tolist()}. Add images of another."
+        )
+    return classes, codes.astype(np.int32)
 
 
 def weights_of_classes(

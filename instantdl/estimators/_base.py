@@ -202,9 +202,18 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         weights = network.initial_weights(seed)
         if self.pretrained is not None:
             names = [variable.path for variable in network.model.weights]
-            weights, kept = transfer_weights(self.pretrained, weights, names)
+            weights, kept = self._transfer(weights, names)
             self._tell_transfer(kept, names)
         return weights
+
+    def _transfer(
+        self, weights: list[NDArray[Any]], names: list[str]
+    ) -> tuple[list[NDArray[Any]], list[str]]:
+        """Return weights with the pretrained ones taken over, and the names of these.
+
+        The result may name weights that are not expected to be taken over, too.
+        """
+        return transfer_weights(self.pretrained, weights, names)
 
     def _check_warm_start(self, spatial_ndim: int, classes: Any = None) -> None:
         """Raise unless the last fit can go on with such images and classes."""

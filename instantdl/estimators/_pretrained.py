@@ -1,4 +1,4 @@
-"""Weights of one fitted estimator as the beginning of another."""
+"""Weights of another estimator, or of ImageNet, as the beginning of one."""
 
 import difflib
 import os
@@ -67,3 +67,47 @@ def transfer_weights(
             "that fit. Use the same `network`, `filters` and `levels`."
         )
     return result, taken
+
+
+def transfer_imagenet(
+    network: str,
+    n_channels: int,
+    weights: Sequence[NDArray[Any]],
+    names: Sequence[str],
+) -> tuple[list[NDArray[Any]], list[str]]:
+    """Replace weights by those that a network of this name has learnt from ImageNet.
+
+    Parameters
+    ----------
+    network : str
+        Its name.
+
+    n_channels : int
+        Channels of the images.
+
+    weights : sequence of ndarray
+        Weights of the new network, in its order.
+
+    names : sequence of str
+        Their names.
+
+    Returns
+    -------
+    weights : list of ndarray
+        With the arrays that fit taken over, but for the last layer, which tells
+        other classes apart.
+
+    settled : list of str
+        Names of these and of the last layer.
+    """
+    from instantdl.networks import imagenet_weights
+
+    known = imagenet_weights(network, n_channels)
+    result, settled = list(weights), []
+    for i, name in enumerate(names):
+        if name.startswith("head/"):
+            settled.append(name)
+        elif name in known and known[name].shape == weights[i].shape:
+            result[i] = known[name]
+            settled.append(name)
+    return result, settled

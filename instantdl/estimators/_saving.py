@@ -253,6 +253,9 @@ def _plain_parameter(name: str, value: Any) -> Any:
 
 def _encode(value: Any) -> Any:
     """Turn a value into JSON, marking what JSON does not know."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "OU":
+        items = [_encode(item) for item in value.tolist()]
+        return {"__labels__": items, "dtype": value.dtype.kind}
     if isinstance(value, np.ndarray):
         return {"__array__": value.tolist(), "dtype": value.dtype.char}
     if isinstance(value, np.generic):
@@ -288,6 +291,8 @@ def _decode(value: Any) -> Any:
         return value
     if "__array__" in value:
         return np.array(value["__array__"], dtype=_dtype(value["dtype"]))
+    if "__labels__" in value:
+        return _labels(value["__labels__"], value["dtype"])
     if "__augmentation__" in value:
         return Augmentation(**_decode(value["__augmentation__"]))
     if "__normalizer__" in value:
@@ -299,6 +304,16 @@ def _decode(value: Any) -> Any:
     if "__function__" in value:
         return value["__function__"]
     return {key: _decode(item) for key, item in value.items()}
+
+
+def _labels(items: list[Any], kind: Any) -> NDArray[Any]:
+    """Return names of classes as they were, strings or objects."""
+    plain = all(isinstance(item, bool | int | float | str) for item in items)
+    if kind == "U" and plain and all(isinstance(item, str) for item in items):
+        return np.array(items, dtype=str)
+    if kind == "O" and plain:
+        return np.array(items, dtype=object)
+    raise ModelFileError("labels must be strings or numbers. Got others.")
 
 
 def _dtype(char: Any) -> np.dtype[Any]:

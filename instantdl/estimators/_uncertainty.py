@@ -1,12 +1,14 @@
 """Uncertainty of classes and of values, from means over Monte Carlo draws."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 _KINDS = ("total", "epistemic", "aleatoric")
 
 
-def check_kind(kind: str) -> None:
+def check_kind(kind: str, kinds: Sequence[str] = _KINDS) -> None:
     """Raise unless `kind` is a known kind of uncertainty.
 
     Parameters
@@ -14,13 +16,16 @@ def check_kind(kind: str) -> None:
     kind : str
         What a user asked for.
 
+    kinds : sequence of str, default=("total", "epistemic", "aleatoric")
+        Those that there are.
+
     Raises
     ------
     ValueError
         If there is no such kind.
     """
-    if kind not in _KINDS:
-        raise ValueError(f"`kind` must be one of {_KINDS}. Got {kind!r}.")
+    if kind not in kinds:
+        raise ValueError(f"`kind` must be one of {tuple(kinds)}. Got {kind!r}.")
 
 
 def uncertainty_of(values: NDArray, kind: str) -> NDArray:

@@ -1,4 +1,4 @@
-"""Losses of pixel classes, from logits, defined on empty masks too."""
+"""Losses of classes, of pixels or images, from logits; defined on empty masks too."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,13 +14,17 @@ _FALSE_NEGATIVE_WEIGHT = 0.7
 _SMOOTH = 1.0
 
 
-def build_loss(name: str) -> Loss:
-    """Return a loss over pixel classes by its name.
+def build_loss(name: str, *, label_smoothing: float = 0.0) -> Loss:
+    """Return a loss over the classes of pixels or images by its name.
 
     Parameters
     ----------
     name : str
         One of `LOSSES`.
+
+    label_smoothing : float, default=0.0
+        Share of the truth, in [0, 1), that cross-entropy spreads evenly over all
+        classes [4]_.
 
     Returns
     -------
@@ -28,7 +32,8 @@ def build_loss(name: str) -> Loss:
         `loss(target, logits, class_weight, sample_weight) -> scalar`, with
         `target` int32 `(n_samples, *spatial)` class indices, `logits` float32
         `(n_samples, *spatial, n_outputs)` (one output means two classes),
-        `class_weight` `(n_classes,)` and `sample_weight` `(n_samples,)`.
+        `class_weight` `(n_classes,)` and `sample_weight` `(n_samples,)`. Whole images
+        have no spatial axes.
 
     Raises
     ------
@@ -49,6 +54,8 @@ def build_loss(name: str) -> Loss:
     .. [2] Salehi et al. "Tversky loss function for image segmentation using 3D
        fully convolutional deep networks", MLMI 2017.
     .. [3] Lin et al. "Focal loss for dense object detection", ICCV 2017.
+    .. [4] Szegedy et al. "Rethinking the Inception architecture for computer
+       vision", CVPR 2016.
 
     Examples
     --------
@@ -69,7 +76,7 @@ def build_loss(name: str) -> Loss:
 
     def loss(target: Any, logits: Any, class_weight: Any, sample_weight: Any) -> Any:
         truth, log_p = _encode(target, tf.cast(logits, tf.float32))
-        batch = _Batch(truth, log_p, class_weight, sample_weight)
+        batch = _Batch(truth, log_p, class_weight, sample_weight, label_smoothing)
         return tf.add_n([term(batch) for term in terms])
 
     return loss
@@ -79,7 +86,12 @@ class _Batch:
     """One batch as truth and probabilities, with the weight of each pixel."""
 
     def __init__(
-        self, truth: Any, log_p: Any, class_weight: Any, sample_weight: Any
+        self,
+        truth: Any,
+        log_p: Any,
+        class_weight: Any,
+        sample_weight: Any,
+        label_smoothing: float,
     ) -> None:
         weight = tf.reshape(
             tf.cast(sample_weight, tf.float32), [-1] + [1] * (len(truth.shape) - 1)
@@ -89,6 +101,7 @@ class _Batch:
         self.class_weight = tf.cast(class_weight, tf.float32)
         self.weighted_truth = truth * weight * self.class_weight
         self.weight = weight
+        self.label_smoothing = label_smoothing
 
     def class_sums(self) -> tuple[Any, Any, Any]:
         """Return per class the sums of truth and p, of truth, and of p."""
@@ -119,8 +132,13 @@ def _encode(target: Any, logits: Any) -> tuple[Any, Any]:
 
 
 def _cross_entropy(batch: _Batch) -> Any:
+    log_p, share = batch.log_p, batch.label_smoothing
+    if share:
+        # The same as smoothing the truth, but each still has its true class's weight.
+        spread = tf.reduce_mean(log_p, axis=-1, keepdims=True)
+        log_p = (1 - share) * log_p + share * spread
     return tf.math.divide_no_nan(
-        -tf.reduce_sum(batch.weighted_truth * batch.log_p),
+        -tf.reduce_sum(batch.weighted_truth * log_p),
         tf.reduce_sum(batch.weighted_truth),
     )
 
