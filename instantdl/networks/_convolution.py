@@ -149,10 +149,16 @@ class NormalizedConvolution(keras.layers.Layer):
                 return convolve_upsampled(x, kernel, self.upsampling)
             for axis, factor in enumerate(self.upsampling, start=1):
                 x = tf.repeat(x, factor, axis)
+        strides = self._strides(rank)
+        if self.kernel_size == 1:
+            # The weight gradient of oneDNN's 1x1 convolution with strides writes
+            # beyond its memory for an odd number of images of few channels.
+            x = x[:, *(slice(None, None, stride) for stride in strides)]
+            strides = [1] * rank
         return tf.nn.convolution(
             x,
             tf.cast(kernel, x.dtype),
-            strides=self._strides(rank),
+            strides=strides,
             padding="SAME",
             data_format=f"N{'DHW'[-rank:]}C",
         )

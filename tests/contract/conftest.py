@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from instantdl import ImageCollection, PixelRegressor, SemanticSegmenter
+from instantdl import (
+    ImageClassifier,
+    ImageCollection,
+    PixelRegressor,
+    SemanticSegmenter,
+)
 
 # Small and quick; one architecture throughout, so that it is traced only once.
 TINY: dict[str, Any] = {
     "filters": 2,
-    "levels": 1,
     "epochs": 1,
     "augmentation": None,
     "precision": "float32",
@@ -35,13 +39,36 @@ CONTAINERS: dict[str, Callable[[np.ndarray], Any]] = {
 }
 
 
+def two_convolutions(input_shape: tuple[int | None, ...], n_outputs: int) -> Any:
+    """Build a network of the user's own, with a value for each pixel."""
+    import keras
+
+    convolution = keras.layers.Conv2D if len(input_shape) == 3 else keras.layers.Conv3D
+    inputs = keras.Input(input_shape)
+    x = convolution(4, 3, padding="same", activation="relu")(inputs)
+    x = keras.layers.Dropout(0.5)(x)
+    return keras.Model(inputs, convolution(n_outputs, 1)(x))
+
+
+def pooled_convolution(input_shape: tuple[int | None, ...], n_outputs: int) -> Any:
+    """Build a network of the user's own, with a value for each image."""
+    import keras
+
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
+    x = keras.layers.Dropout(0.5)(keras.layers.GlobalAveragePooling2D()(x))
+    return keras.Model(inputs, keras.layers.Dense(n_outputs)(x))
+
+
 @dataclasses.dataclass(frozen=True)
 class Case:
     """An estimator with the parameters that make it tiny, and what its `y` is."""
 
     kind: type
     target: str
-    tiny: dict[str, Any] = dataclasses.field(default_factory=lambda: TINY)
+    tiny: dict[str, Any]
+    ranks: tuple[int, ...] = (2, 3)
+    own_network: Callable[..., Any] = two_convolutions
 
     def make(self, **parameters: Any) -> Any:
         return self.kind(**(self.tiny | parameters))
@@ -61,10 +88,17 @@ class Case:
         return y if self.target == "labels" else CONTAINERS[container](y)
 
 
-# A new estimator joins the contract with one line.
+# A new estimator joins the contract here.
 CASES = [
-    Case(SemanticSegmenter, target="masks"),
-    Case(PixelRegressor, target="values"),
+    Case(SemanticSegmenter, target="masks", tiny=TINY | {"levels": 1}),
+    Case(PixelRegressor, target="values", tiny=TINY | {"levels": 1}),
+    Case(
+        ImageClassifier,
+        target="labels",
+        tiny=TINY | {"network": "resnet18"},
+        ranks=(2,),
+        own_network=pooled_convolution,
+    ),
 ]
 
 
@@ -89,15 +123,19 @@ def alternatives() -> dict[str, Any]:
     return {
         "augmentation": Augmentation(noise=1.0, probability=1.0),
         "batch_size": 5,
-        "class_weight": "balanced",
+        "class_weight": lambda case, X, y: (
+            {"odd": 3.0} if case.target == "labels" else "balanced"
+        ),
         "dropout_rate": 0.7,
         "epochs": 2,
         "filters": 3,
         "learning_rate": 0.02,
         "learning_rate_schedule": "constant",
         "levels": 2,
-        "loss": lambda case, X, y: "focal" if case.target == "masks" else "huber",
-        "network": lambda case, X, y: two_convolutions,
+        "image_shape": (8, 8),
+        "label_smoothing": 0.3,
+        "loss": lambda case, X, y: "huber" if case.target == "values" else "focal",
+        "network": lambda case, X, y: case.own_network,
         "normalization": "minmax",
         "optimizer": "sgd",
         "patch_shape": (8, 8),
@@ -124,17 +162,6 @@ WITHOUT_EFFECT = {
 }
 
 
-def two_convolutions(input_shape: tuple[int | None, ...], n_outputs: int) -> Any:
-    """Build a network of the user's own."""
-    import keras
-
-    convolution = keras.layers.Conv2D if len(input_shape) == 3 else keras.layers.Conv3D
-    inputs = keras.Input(input_shape)
-    x = convolution(4, 3, padding="same", activation="relu")(inputs)
-    x = keras.layers.Dropout(0.5)(x)
-    return keras.Model(inputs, convolution(n_outputs, 1)(x))
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test for every estimator, rank, container or parameter that it asks for."""
     names = set(metafunc.fixturenames)
@@ -146,11 +173,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             if hasattr(case.make(), name)
         ]
         metafunc.parametrize(("case", "parameter"), pairs, scope="session")
+    elif {"case", "rank"} <= names:
+        pairs = [
+            pytest.param(case, rank, id=f"{case.kind.__name__}-{rank}D")
+            for case in CASES
+            for rank in case.ranks
+        ]
+        metafunc.parametrize(("case", "rank"), pairs, scope="session")
     elif "case" in names:
         ids = [case.kind.__name__ for case in CASES]
         metafunc.parametrize("case", CASES, ids=ids, scope="session")
-    if "rank" in names:
-        metafunc.parametrize("rank", [2, 3], ids=["2D", "3D"], scope="session")
     if "container" in names:
         metafunc.parametrize("container", list(CONTAINERS))
 
@@ -212,5 +244,5 @@ def parameters_without_effect() -> set[str]:
 
 
 @pytest.fixture(scope="session")
-def own_network() -> Callable[..., Any]:
-    return two_convolutions
+def own_network(case: Case) -> Callable[..., Any]:
+    return case.own_network

@@ -1,5 +1,8 @@
 """Tests of the layer that convolves and normalises."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -327,3 +330,40 @@ def test_a_rectifier_may_end_at_six(rng):
         expected = np.clip(plain(x, training=training), 0, 6)
         assert expected.max() == 6
         np.testing.assert_allclose(layer(x, training=training), expected, atol=1e-5)
+
+
+ODD_BATCHES = """
+import numpy as np
+import tensorflow as tf
+from instantdl.networks import NormalizedConvolution
+
+x = np.random.default_rng(0).random((5, 16, 16, 4), np.float32)
+layer = NormalizedConvolution(4, kernel_size=1, strides=2)
+
+@tf.function
+def gradient():
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(x, training=True) ** 2)
+    return tape.gradient(total, layer.kernel.value)
+
+layer(x)
+first = gradient().numpy()
+assert all(np.allclose(gradient().numpy(), first) for _ in range(200))
+"""
+
+
+def test_strides_of_single_pixels_write_to_no_foreign_memory():
+    # TensorFlow 2.21 died of it, so this has a process of its own.
+    command = [sys.executable, "-c", ODD_BATCHES]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr[-500:]
+
+
+@pytest.mark.parametrize("size", [8, 7])
+def test_strides_of_single_pixels_are_those_of_keras(size, rng):
+    x = rng.normal(size=(2, size, size, 3)).astype(np.float32)
+    layer = NormalizedConvolution(4, kernel_size=1, strides=2, activation=None)
+    ours = layer(x)
+    theirs = tf.nn.conv2d(x, layer.kernel.value, 2, "SAME") / np.sqrt(1 + layer.epsilon)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert layer.compute_output_shape(x.shape) == ours.shape
