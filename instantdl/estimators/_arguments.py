@@ -43,8 +43,8 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
         )
     if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
         raise ValueError(
-            "`sample_weight` must hold finite numbers >= 0, not all of them 0. Got "
-            f"values from {weight.min()} to {weight.max()}."
+            "`sample_weight` must hold finite numbers >= 0, not zero for all images. "
+            f"Got values from {weight.min()} to {weight.max()}."
         )
     return weight
 
@@ -74,13 +74,18 @@ def check_labels(y: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int32
         If there is not one label for each image, one is missing (NaN), or all are the
         same.
     """
+    if np.ndim(y) > 2:
+        raise ValueError(
+            "`y` must hold one label for each image. Got shape "
+            f"{np.shape(y)}. For masks there is SemanticSegmenter."
+        )
     labels = column_or_1d(y, warn=True)
     if labels.dtype.kind == "T":  # numpy's strings of any length
         labels = labels.astype(object)
     if len(labels) != n_samples:
         raise ValueError(
-            "`y` must hold one label for each image. Got inconsistent numbers of "
-            f"samples: {len(labels)} labels for {n_samples} images."
+            "`y` must hold one label for each image. Got "
+            f"{n_samples} images and {len(labels)} labels."
         )
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)

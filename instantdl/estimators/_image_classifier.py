@@ -545,8 +545,10 @@ collection
             values = draw_images(network, images, self.normalizer_, noise)
         n_classes = len(self.classes_)
         if kind == "variation_ratio":
-            return 1 - values[:, n_classes + 1 :].max(axis=1)
-        return uncertainty_of(values[:, : n_classes + 1], kind)
+            uncertainty = 1 - values[:, n_classes + 1 :].max(axis=1)
+        else:
+            uncertainty = uncertainty_of(values[:, : n_classes + 1], kind)
+        return uncertainty.astype(np.float32)
 
     def score(self, X: Any, y: Any) -> float:
         """Return the area under the receiver operating characteristic.

@@ -330,13 +330,15 @@ def check_images(
     """
     _check_spatial_ndim(spatial_ndim)
     items, stacked = as_items(X, name)
+    label = item_label(items, 0, name)
     if stacked:
+        check_dtype(as_plain_array(items[0]), label)
         _check_stack(items, spatial_ndim, name)
     known = n_channels
     if known is None:
         first = as_plain_array(items[0])
-        check_dtype(first, item_label(items, 0, name))
-        known = _add_channels(first, spatial_ndim, item_label(items, 0, name)).shape[-1]
+        check_dtype(first, label)
+        known = _add_channels(first, spatial_ndim, label).shape[-1]
     images = CheckedImages(
         items,
         spatial_ndim=spatial_ndim,

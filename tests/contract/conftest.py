@@ -73,6 +73,10 @@ class Case:
     def make(self, **parameters: Any) -> Any:
         return self.kind(**(self.tiny | parameters))
 
+    def levels(self, number: int) -> dict[str, int]:
+        """Return the parameter for so many levels, where the estimator has it."""
+        return {"levels": number} if hasattr(self.make(), "levels") else {}
+
     def require(self, *names: str) -> None:
         """Skip the test where the estimator has no such method or parameter."""
         for name in names:

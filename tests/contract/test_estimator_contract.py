@@ -168,7 +168,7 @@ def test_a_fitted_estimator_survives_a_deep_copy(case, data, fitted, digest_of):
 
 
 def test_a_pickle_is_hardly_larger_than_the_weights(case, data):
-    estimator = case.make(filters=16, levels=2).fit(*data)
+    estimator = case.make(filters=16, **case.levels(2)).fit(*data)
     estimator.predict(data[0])
     n_bytes = sum(array.nbytes for array in estimator._weights)
     assert len(pickle.dumps(estimator)) <= 1.05 * n_bytes

@@ -77,7 +77,7 @@ def test_cross_val_score_is_fit_and_score_by_hand(case, data):
 
 def test_shuffled_folds_work(case, data, wrap, container):
     X, y = _wrapped(case, data, wrap, container)
-    cv = ShuffleSplit(2, test_size=2, random_state=0)
+    cv = ShuffleSplit(2, test_size=3, random_state=0)
     scores = cross_val_score(case.make(), X, y, cv=cv, error_score="raise")
     assert np.isfinite(scores).all()
 

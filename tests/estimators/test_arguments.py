@@ -39,7 +39,9 @@ def test_sample_weights_that_are_none_are_refused(given):
 
 
 def test_sample_weights_that_are_all_zero_are_refused():
-    with pytest.raises(ValueError, match="not all of them 0. Got values from 0.0 to 0"):
+    with pytest.raises(
+        ValueError, match="not zero for all images. Got values from 0.0 to 0"
+    ):
         check_sample_weight([0, 0], 2)
 
 
