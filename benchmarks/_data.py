@@ -11,6 +11,7 @@ import numpy as np
 
 from instantdl import io
 from instantdl._compat import load_keras
+from instantdl.metrics import compare_uncertainty, error_auroc
 
 # Before TensorFlow is imported otherwise: some of its options are settled then.
 load_keras()
@@ -22,8 +23,11 @@ DATA = Path(
 )
 
 
-def parse_arguments(description, *, time_limit, **flags):
-    """Return the options that every benchmark has, and its own flags."""
+def parse_arguments(description, *, time_limit, options=None, **flags):
+    """Return the options that every benchmark has, its own ones and its flags.
+
+    `options` are keywords of argparse's `add_argument` by name.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--time-limit", type=float, default=time_limit)
     parser.add_argument("--seed", type=int, default=0)
@@ -41,6 +45,8 @@ def parse_arguments(description, *, time_limit, **flags):
     )
     for name, text in flags.items():
         parser.add_argument(f"--{name}", action="store_true", help=text)
+    for name, keywords in (options or {}).items():
+        parser.add_argument(name, **keywords)
     arguments = parser.parse_args()
     arguments.parameters = {
         name: json.loads(value)
@@ -53,6 +59,17 @@ def read_folder(folder):
     """Return images, masks and names of a folder, in memory."""
     data = io.load_folder(folder)
     return [data.X[i] for i in range(len(data.X))], [*data.y], data.names
+
+
+def judge_uncertainty(uncertainty, wrong):
+    """Return how well uncertainty finds errors, as figures to report."""
+    found = compare_uncertainty(uncertainty, wrong)
+    return {
+        "uncertainty_auroc": round(error_auroc(uncertainty, wrong), 3),
+        "uncertainty_median_right": float(f"{found.median_correct:.3g}"),
+        "uncertainty_median_wrong": float(f"{found.median_wrong:.3g}"),
+        "mann_whitney_p": float(f"{found.pvalue:.1e}"),
+    }
 
 
 def hold_out(n, *, seed=0, fraction=0.1):
