@@ -153,7 +153,8 @@ default="percentile"
         Values found in `y`, sorted. With two, the second is the foreground.
 
     history_ : dict of str to list of float
-        "loss", "val_loss" and "learning_rate" of each epoch.
+        "loss", "val_loss" and "learning_rate" of each epoch. Of "dice_crossentropy",
+        "val_loss" is the Dice part alone, by which the best weights are chosen.
 
     n_epochs_ : int
         Epochs done.
@@ -403,6 +404,8 @@ default="percentile"
             activate=class_probabilities,
             summarise=class_summary,
             optimizer=self.optimizer,
+            # Cross-entropy rises with overconfidence while masks still get better.
+            judge=build_loss("dice") if self.loss == "dice_crossentropy" else None,
             draws_own_weights=callable(self.network),
         )
 

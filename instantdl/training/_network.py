@@ -47,6 +47,9 @@ class NetworkSpec:
     optimizer : str, default="adam"
         Name of a Keras optimizer.
 
+    judge : callable, default=None
+        The loss by which the best weights are chosen, as `loss`; None is `loss`.
+
     draws_own_weights : bool, default=False
         Whether training begins with the weights that `build` gives. Else they are
         drawn anew: He's normal distribution for kernels, 0 for offsets, 1 for scales.
@@ -71,6 +74,7 @@ class NetworkSpec:
     activate: Callable[[Any], Any]
     summarise: Callable[[Any], Any]
     optimizer: str = "adam"
+    judge: Callable[..., Any] | None = None
     draws_own_weights: bool = False
 
 
@@ -163,7 +167,8 @@ class CompiledNetwork:
     ) -> Any:
         self.n_traces += 1
         logits = self.model(x, training=False)
-        return self.spec.loss(target, logits, class_weight, sample_weight)
+        judge = self.spec.judge or self.spec.loss
+        return judge(target, logits, class_weight, sample_weight)
 
     def _predict_step(self, x: Any) -> Any:
         self.n_traces += 1
@@ -212,7 +217,7 @@ class CompiledNetwork:
         class_weight: np.ndarray,
         sample_weight: np.ndarray,
     ) -> float:
-        """Return the loss of a batch, dropout off."""
+        """Return the loss of a batch that weights are judged by, dropout off."""
         return float(self._evaluate(*_tensors(x, target, class_weight, sample_weight)))
 
     def predict(self, x: np.ndarray) -> np.ndarray:

@@ -422,3 +422,24 @@ def test_small_or_many_images_and_groups_are_held_back_whole(
     assert sorted([*data.training, *data.validation]) == list(range(n_samples))
     for i in range(n_samples):
         np.testing.assert_array_equal(data.images[i][..., 0], X[i])
+
+
+def test_the_best_weights_are_chosen_by_what_is_measured(discs_2d):
+    # Cross-entropy would also punish masks that are right with too much confidence.
+    segmenter = make(epochs=5, learning_rate=0.03).fit(*discs_2d)
+    losses = segmenter.history_["val_loss"]
+    assert all(0 <= loss <= 1 for loss in losses)
+    X, y = discs_2d
+    dice_loss = 1 - np.array(
+        [
+            np.mean(
+                [
+                    2 * p[mask == k].sum() / ((mask == k).sum() + p.sum())
+                    for k, p in enumerate(np.moveaxis(proba, -1, 0))
+                ]
+            )
+            for mask, proba in zip(y, segmenter.predict_proba(X), strict=True)
+        ]
+    )
+    # one image of the six is held back
+    assert np.abs(dice_loss - min(losses)).min() < 0.01

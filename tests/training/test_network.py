@@ -261,3 +261,16 @@ def test_a_network_that_draws_its_own_weights_keeps_them():
     kernel, bias = CompiledNetwork(spec).initial_weights(seed=0)
     assert (kernel == 1).all()
     assert (bias == 0).all()
+
+
+def test_weights_may_be_judged_by_another_loss_than_is_trained(spec):
+    plain = spec(filters=2, levels=1)
+    judged = dataclasses.replace(plain, judge=build_loss("crossentropy"))
+    by_loss, by_judge = CompiledNetwork(plain), CompiledNetwork(judged)
+    by_judge.load_weights(by_loss.get_weights())
+    x, target, weights, _ = _batch(by_loss.n_noise)
+    probabilities = by_loss.predict(x)
+    p = np.where(target == 1, probabilities[..., 1], probabilities[..., 0])
+    found = by_judge.evaluate(x, target, **weights)
+    assert found == pytest.approx(-np.log(p).mean(), rel=1e-4)
+    assert by_loss.evaluate(x, target, **weights) != pytest.approx(found, rel=1e-2)
