@@ -79,8 +79,8 @@ default="resnet50"
         Both fit the number of classes by themselves.
 
     label_smoothing : float, default=0.0
-        Share of each label, in [0, 1), that cross-entropy spreads over all classes,
-        which keeps probabilities from 0 and 1.
+        Share of each label, in [0, 1), that is spread over all classes, which keeps
+        probabilities from 0 and 1; for "crossentropy" only.
 
     class_weight : "balanced", dict or None, default=None
         Weight of each class in the loss; "balanced" is inversely proportional to the
@@ -347,6 +347,14 @@ collection
         for listener in listeners:
             listener.finish()
         return self
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.label_smoothing and self.loss != "crossentropy":
+            raise ValueError(
+                "label_smoothing can only be used with loss='crossentropy'. Got "
+                f"loss={self.loss!r}. Set label_smoothing=0."
+            )
 
     def _settle(
         self, images: CheckedImages, classes: NDArray[Any], seeds: list[int]

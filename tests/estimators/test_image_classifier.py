@@ -232,6 +232,11 @@ def test_smoothed_labels_keep_probabilities_from_the_ends(fitted, stripes):
     )
 
 
+def test_only_cross_entropy_is_smoothed(stripes):
+    with pytest.raises(ValueError, match="label_smoothing can only be used with"):
+        make(label_smoothing=0.1, loss="focal").fit(*stripes)
+
+
 def test_a_heavy_class_is_predicted_more_often(stripes):
     X = np.random.default_rng(0).normal(size=(60, 12, 12))
     y = np.arange(60) % 2

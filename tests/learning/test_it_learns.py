@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
-from instantdl import SemanticSegmenter
+from instantdl import ImageClassifier, PixelRegressor, SemanticSegmenter
 from instantdl.datasets import make_nuclei
 from instantdl.metrics import dice, jaccard
 
@@ -82,3 +83,40 @@ def test_pretrained_weights_save_epochs():
     fresh, X_test, y_test = _trained(X[12:], labels[12:] > 0, 4, **few)
     with_start, *_ = _trained(X[12:], labels[12:] > 0, 4, **few, pretrained=teacher)
     assert with_start.score(X_test, y_test) > fresh.score(X_test, y_test) + 0.1
+
+
+def test_digits_are_told_apart_within_seconds():
+    X, y = load_digits(return_X_y=True)
+    X = X.reshape(-1, 8, 8)
+    classifier = ImageClassifier(
+        network="resnet18",
+        filters=8,
+        epochs=8,
+        learning_rate=5e-3,
+        augmentation=None,
+        precision="float32",
+        random_state=0,
+    ).fit(X[600:], y[600:])
+    assert np.mean(classifier.predict(X[:600]) == y[:600]) > 0.9
+    assert classifier.score(X[:600], y[:600]) > 0.99
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["resnet50", "efficientnet_lite0"])
+def test_digits_are_told_apart_by_large_networks(network):
+    X, y = load_digits(return_X_y=True)
+    X = X.reshape(-1, 8, 8)
+    classifier = ImageClassifier(
+        network=network, time_limit=180, augmentation=None, random_state=0
+    ).fit(X[600:], y[600:])
+    assert np.mean(classifier.predict(X[:600]) == y[:600]) > 0.9
+
+
+def test_masked_intensities_are_learnt_within_seconds():
+    X, labels = make_nuclei(20, shape=(64, 64), **NUCLEI)
+    y = 100 + 50.0 * (labels > 0) * (X / X.max())
+    regressor = PixelRegressor(
+        filters=8, levels=2, epochs=12, precision="float32", random_state=0
+    ).fit(X[4:], y[4:])
+    assert regressor.score(X[:4], y[:4]) > 0.9
+    assert np.abs(regressor.predict(X[:4]) - y[:4]).mean() < 0.5 * y.std()

@@ -171,3 +171,20 @@ def test_half_precision_logits_are_taken(name):
 def test_an_unknown_loss_is_refused():
     with pytest.raises(ValueError, match="`loss` must be one of .* Got 'hinge'"):
         build_loss("hinge")
+
+
+@pytest.mark.parametrize("n_outputs", [1, 4])
+def test_smoothed_labels_are_shared_among_the_classes(n_outputs, rng):
+    n_classes = max(n_outputs, 2)
+    target = rng.integers(0, n_classes, 6)
+    logits = rng.normal(0, 2, (6, n_outputs)).astype("f")
+    class_weight = rng.uniform(0.5, 2, n_classes).astype("f")
+    sample_weight = rng.uniform(0.5, 2, 6).astype("f")
+    full = np.concatenate([np.zeros((6, 1)), logits], 1) if n_outputs == 1 else logits
+    log_p = full - np.log(np.exp(full).sum(1, keepdims=True))
+    smooth = 0.8 * np.eye(n_classes)[target] + 0.2 / n_classes
+    weight = sample_weight * class_weight[target]
+    expected = -(weight * (smooth * log_p).sum(1)).sum() / weight.sum()
+    loss = build_loss("crossentropy", label_smoothing=0.2)
+    found = float(loss(target, logits, class_weight, sample_weight))
+    assert found == pytest.approx(expected, rel=1e-4)
