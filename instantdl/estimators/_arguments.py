@@ -74,14 +74,13 @@ def check_labels(y: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int32
         If there is not one label for each image, one is missing (NaN), or all are the
         same.
     """
-    if np.ndim(y) > 2:
+    if getattr(y, "ndim", 1) > 2:
         raise ValueError(
             "`y` must hold one label for each image. Got shape "
-            f"{np.shape(y)}. For masks there is SemanticSegmenter."
+            f"{y.shape}. For masks there is SemanticSegmenter."
         )
-    labels = column_or_1d(y, warn=True)
-    if labels.dtype.kind == "T":  # numpy's strings of any length
-        labels = labels.astype(object)
+    y = y.to_numpy() if hasattr(y, "to_numpy") else y
+    labels = _of_one_type(column_or_1d(y, warn=True))
     if len(labels) != n_samples:
         raise ValueError(
             "`y` must hold one label for each image. Got "
@@ -96,6 +95,23 @@ def check_labels(y: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int32
             f"{classes.tolist()}. Add images of another."
         )
     return classes, codes.astype(np.int32)
+
+
+def _of_one_type(labels: NDArray[Any]) -> NDArray[Any]:
+    """Turn objects that are numbers into numbers; refuse what cannot be sorted."""
+    if labels.dtype.kind == "T":  # numpy's strings of any length
+        labels = labels.astype(object)
+    if labels.dtype.kind != "O" or all(isinstance(label, str) for label in labels):
+        return labels
+    types = sorted({type(label).__name__ for label in labels})
+    if not any(isinstance(label, str) for label in labels):
+        plain = np.array(labels.tolist())
+        if plain.dtype.kind in "biuf":
+            return plain
+    raise ValueError(
+        "`y` must hold labels of one type, strings or numbers, and none may be "
+        f"missing. Got {', '.join(types)}."
+    )
 
 
 def weights_of_classes(

@@ -202,18 +202,16 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         weights = network.initial_weights(seed)
         if self.pretrained is not None:
             names = [variable.path for variable in network.model.weights]
-            weights, kept = self._transfer(weights, names)
-            self._tell_transfer(kept, names)
+            weights = self._transfer(weights, names)
         return weights
 
     def _transfer(
         self, weights: list[NDArray[Any]], names: list[str]
-    ) -> tuple[list[NDArray[Any]], list[str]]:
-        """Return weights with the pretrained ones taken over, and the names of these.
-
-        The result may name weights that are not expected to be taken over, too.
-        """
-        return transfer_weights(self.pretrained, weights, names)
+    ) -> list[NDArray[Any]]:
+        """Return weights with the pretrained ones taken over."""
+        weights, kept = transfer_weights(self.pretrained, weights, names)
+        self._tell_transfer(kept, names)
+        return weights
 
     def _check_warm_start(self, spatial_ndim: int, classes: Any = None) -> None:
         """Raise unless the last fit can go on with such images and classes."""
@@ -237,7 +235,7 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
                 f"Of the pretrained weights, {len(kept)} of {len(names)} arrays fit "
                 f"and were taken over. Trained from scratch: {', '.join(left)}.",
                 InstantDLWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _listeners(self, X: Any, y: Any) -> list[CallbackListener]:
@@ -258,8 +256,10 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
             return None
         folder = Path(self.log_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        told = {"verbose", "log_dir", "time_limit", "warm_start", "pretrained"}
+        told = {"verbose", "log_dir", "time_limit", "warm_start"}
         told.add("random_state")  # by the seeds that are drawn from it
+        if not isinstance(self.pretrained, str):
+            told.add("pretrained")
         parameters = {
             name: getattr(value, "__qualname__", value)
             for name, value in self.get_params(deep=False).items()
@@ -308,7 +308,12 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         self._set_weights(state.weights)
 
     def _split(
-        self, strata: NDArray[Any], groups: NDArray[Any] | None, seed: int
+        self,
+        strata: NDArray[Any],
+        groups: NDArray[Any] | None,
+        seed: int,
+        *,
+        keep_strata: bool = False,
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return which images are trained on and which are held back."""
         from instantdl.training import split_validation
@@ -319,10 +324,11 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
             seed=seed,
             strata=strata,
             groups=groups,
+            keep_strata=keep_strata,
         )
 
-    def _settle_images(self, images: CheckedImages, noise_seed: int) -> None:
-        """Set what follows from the images alone, for a fit that begins anew."""
+    def _settle_images(self, images: Any, noise_seed: int) -> None:
+        """Set what follows from the training images, for a fit that begins anew."""
         # A fit that fails from here on leaves no mixture of two fits behind.
         self.__dict__.pop("_weights", None)
         self.n_channels_in_ = images.n_channels
@@ -375,12 +381,11 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
                 nearest=data.nearest,
             )
             batches.batch_size = self._chosen_batch_size(len(batches))
-            held_back = self._source(data, data.validation)
             state = fit_network(
                 network,
                 batches,
                 validation_batches(
-                    held_back,
+                    self._source(data, data.validation),
                     batch_size=batches.batch_size,
                     max_patches=data.max_validation,
                 ),

@@ -1,11 +1,13 @@
 """ImageClassifier: a class for every image."""
 
+import math
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.utils.validation import column_or_1d
 
 from instantdl._compat import Interval, StrOptions, with_callbacks
 from instantdl.estimators._arguments import (
@@ -20,18 +22,27 @@ from instantdl.estimators._base import BaseImageEstimator, TrainingData, now
 from instantdl.estimators._pretrained import transfer_imagenet
 from instantdl.estimators._uncertainty import check_kind, uncertainty_of
 from instantdl.exceptions import ModelFileError
-from instantdl.images import Augmentation, CheckedImages, ResizedImages, check_images
+from instantdl.images import (
+    Augmentation,
+    CheckedImages,
+    ResizedImages,
+    check_images,
+    round_up,
+)
 from instantdl.metrics import roc_auc
 
 if TYPE_CHECKING:
     from instantdl.training import LabelledImages, NetworkSpec
 
 _NETWORKS = {"resnet18", "resnet50", "efficientnet_lite0"}
+_PUBLISHED = {"resnet50", "efficientnet_lite0"}
 _LARGEST_SIDE = 224
+_SIDE_STEP = 16
+_MAX_PIXELS = 2**26
 # From here on a residual network begins as it does for ImageNet.
 _IMAGENET_SIDE = 96
 _MAX_BATCH = 32
-_MAX_VALIDATION = 512
+_MAX_VALIDATION, _VALIDATION_BYTES = 512, 2**28
 _KINDS = ("total", "epistemic", "aleatoric", "variation_ratio")
 
 _AUTO_AUGMENTATION = Augmentation(
@@ -72,8 +83,8 @@ default="resnet50"
     image_shape : "auto" or sequence of int, default="auto"
         Height and width that images are brought to, keeping their proportions; where
         one axis is then too short, the image is mirrored at its end. "auto" takes the
-        size of the training images if it is the same for all, else a square as wide
-        as the median of their longer sides; at most 224 pixels a side.
+        size of the training images if it is the same for all, else a square about as
+        wide as the median of their longer sides; at most 224 pixels a side.
 
     loss : {"crossentropy", "focal"}, default="crossentropy"
         Both fit the number of classes by themselves.
@@ -104,8 +115,9 @@ default="resnet50"
         an epoch.
 
     validation_fraction : float, default=0.1
-        Share of the images, of each class, that are held back to choose the best
-        weights; 0 trains on all and keeps the last weights.
+        Share of the images (of the groups, when given) that are held back to choose
+        the best weights, with each class in its proportion where there are enough; 0
+        trains on all and keeps the last weights.
 
     early_stopping : bool, default=True
         When the validation loss stops falling, let the learning rate fall and end.
@@ -135,8 +147,8 @@ default="dataset"
         but for the last layer. They expect `normalization="dataset"` or "standard".
         Images of one channel see the sum of the first layer's kernels of red, green
         and blue, those of more channels see these in turn. With `image_shape="auto"`
-        images below 96 pixels are enlarged for "resnet50", whose first layer fits
-        no smaller ones.
+        images are brought to 96 pixels a side at least for "resnet50", whose first
+        layer fits no smaller ones.
 
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         "auto" computes in bfloat16 where the processor does so natively.
@@ -327,10 +339,13 @@ collection
         classes, codes = check_labels(y, len(images))
         weight = check_sample_weight(sample_weight, len(images))
         groups = check_groups(groups, len(images))
-        counts = np.bincount(codes, weights=weight)
-        class_weight = weights_of_classes(self.class_weight, classes, counts)
-        self._settle(images, classes, seeds)
-        training, validation = self._split(codes, groups, seeds[1])
+        training, validation = self._split(codes, groups, seeds[1], keep_strata=True)
+        counts = np.bincount(codes[training], minlength=len(classes))
+        # By image and not in the loss: a batch may be too small to hold all classes.
+        by_class = weights_of_classes(self.class_weight, classes, counts)
+        weight = weight * by_class[codes]
+        weight /= weight[training].mean() or 1
+        self._settle(images, classes, training, seeds)
         data = TrainingData(
             images=self._resized(images),
             targets=codes,
@@ -338,9 +353,9 @@ collection
             weight=weight,
             training=training,
             validation=validation,
-            class_weight=class_weight,
+            class_weight=np.ones(len(classes)),
             patch_shape=self.image_shape_,
-            max_validation=_MAX_VALIDATION,
+            max_validation=self._max_validation(),
         )
         listeners = self._listeners(X, y)
         self._train(data, seeds, started, listeners, told_apart_by=[codes])
@@ -355,18 +370,41 @@ collection
                 "label_smoothing can only be used with loss='crossentropy'. Got "
                 f"loss={self.loss!r}. Set label_smoothing=0."
             )
+        if self._from_imagenet() and self.network not in _PUBLISHED:
+            raise ValueError(
+                "pretrained='imagenet' can only be used with network='resnet50' or "
+                f"'efficientnet_lite0'. Got {self.network!r}. Use one of these, or "
+                "pretrained=None."
+            )
+
+    def _max_validation(self) -> int:
+        """Return how many images are kept for validation, within 256 MiB."""
+        n_bytes = 4 * math.prod(self.image_shape_) * self.n_channels_in_
+        return int(np.clip(_VALIDATION_BYTES // n_bytes, 1, _MAX_VALIDATION))
 
     def _settle(
-        self, images: CheckedImages, classes: NDArray[Any], seeds: list[int]
+        self,
+        images: CheckedImages,
+        classes: NDArray[Any],
+        training: NDArray[Any],
+        seeds: list[int],
     ) -> None:
         """Set the fitted attributes that do not need training."""
         from instantdl.training import choose_precision
 
         if self.warm_start and hasattr(self, "_weights"):
             self._check_warm_start(2, classes)
+            wanted = self.image_shape
+            if not isinstance(wanted, str) and tuple(wanted) != self.image_shape_:
+                raise ValueError(
+                    "warm_start can only be used with the image_shape of the first "
+                    f"fit. Previously got {self.image_shape_}, now {tuple(wanted)}. "
+                    "Set warm_start=False."
+                )
             return
         image_shape = self._chosen_image_shape(images)
-        self._settle_images(images, seeds[3])
+        self._settle_images(images.take(training), seeds[3])
+        self.n_channels_in_ = images.n_channels
         self.classes_ = classes
         self.image_shape_ = image_shape
         self.precision_ = choose_precision(self.precision)
@@ -377,10 +415,12 @@ collection
         shapes = np.array([images.shape(i) for i in range(len(images))])
         shape = shapes[0].astype(float)
         if (shapes != shape).any():
-            shape = np.full(2, np.median(shapes.max(axis=1)))
+            # Rounded, so that folds of a cross-validation share a compiled network.
+            median = int(np.median(shapes.max(axis=1)))
+            shape = np.full(2, float(round_up(median, _SIDE_STEP)))
         shape = shape * min(1, _LARGEST_SIDE / shape.max())
         if self.network == "resnet50" and self._from_imagenet():
-            shape = shape * max(1, _IMAGENET_SIDE / shape.min())
+            shape = np.maximum(shape, _IMAGENET_SIDE)
         return tuple(int(length) for length in np.maximum(np.rint(shape), 1))
 
     def _from_imagenet(self) -> bool:
@@ -388,10 +428,16 @@ collection
 
     def _transfer(
         self, weights: list[NDArray[Any]], names: list[str]
-    ) -> tuple[list[NDArray[Any]], list[str]]:
+    ) -> list[NDArray[Any]]:
         if not self._from_imagenet():
             return super()._transfer(weights, names)
-        return transfer_imagenet(self.network, self.n_channels_in_, weights, names)
+        weights, taken = transfer_imagenet(
+            self.network, self.n_channels_in_, weights, names
+        )
+        # Of the last layer nobody expects it: it tells other classes apart.
+        body = [name for name in names if not name.startswith("head/")]
+        self._tell_transfer(taken, body)
+        return weights
 
     def _resized(self, images: CheckedImages) -> ResizedImages:
         return ResizedImages(images, self.image_shape_)
@@ -416,14 +462,15 @@ collection
     def _check_fitted(self) -> None:
         super()._check_fitted()
         classes = self.classes_
-        if classes.ndim != 1 or len(classes) < 2:
+        if classes.ndim != 1 or len(np.unique(classes)) != max(2, len(classes)):
             raise ModelFileError(
-                f"classes_ must hold two or more labels. Got {classes!r:.60}."
+                f"classes_ must hold two or more different labels. Got {classes!r:.60}."
             )
-        if not is_shape(self.image_shape_, 2, 1):
+        shape, rank = self.image_shape_, self.spatial_ndim_in_
+        if rank != 2 or not is_shape(shape, 2, 1) or math.prod(shape) > _MAX_PIXELS:
             raise ModelFileError(
-                "image_shape_ must hold a height and a width. Got "
-                f"{self.image_shape_!r:.60}."
+                f"image_shape_ must hold a height and a width, of {_MAX_PIXELS} "
+                f"pixels at most. Got {shape!r:.60} and {rank} axes."
             )
 
     def _build_network(self) -> Any:
@@ -432,7 +479,14 @@ collection
 
         shape, n_outputs = (*self.image_shape_, self.n_channels_in_), self._n_outputs()
         if callable(self.network):
-            return self.network(shape, n_outputs)
+            network = self.network(shape, n_outputs)
+            if tuple(network.output_shape[1:]) != (n_outputs,):
+                raise ValueError(
+                    "A `network` of your own must give n_outputs numbers for each "
+                    f"image. Got an output of shape {network.output_shape} for "
+                    f"{n_outputs}. End it with pooling and Dense(n_outputs)."
+                )
+            return network
         options: dict[str, Any] = {
             "dropout_rate": self.dropout_rate,
             "dtype": self.precision_,
@@ -463,7 +517,10 @@ collection
                 self.optimizer,
             ),
             build=self._build_network,
-            loss=build_loss(self.loss, label_smoothing=self.label_smoothing),
+            loss=build_loss(
+                self.loss, label_smoothing=self.label_smoothing, per_image=True
+            ),
+            judge=build_loss(self.loss, label_smoothing=self.label_smoothing),
             activate=class_probabilities,
             summarise=class_votes,
             optimizer=self.optimizer,
@@ -577,4 +634,5 @@ collection
             classes, each against the rest. Classes of no image are left out, with a
             warning; nan if all images are of one class.
         """
+        y = column_or_1d(y, warn=True)
         return roc_auc(y, self.predict_proba(X), labels=self.classes_)

@@ -97,17 +97,32 @@ def transfer_imagenet(
         With the arrays that fit taken over, but for the last layer, which tells
         other classes apart.
 
-    settled : list of str
-        Names of these and of the last layer.
+    taken : list of str
+        Names of these.
+
+    Raises
+    ------
+    ValueError
+        If no layer fits.
     """
     from instantdl.networks import imagenet_weights
 
     known = imagenet_weights(network, n_channels)
-    result, settled = list(weights), []
-    for i, name in enumerate(names):
-        if name.startswith("head/"):
-            settled.append(name)
-        elif name in known and known[name].shape == weights[i].shape:
-            result[i] = known[name]
-            settled.append(name)
-    return result, settled
+    shapes = {name: array.shape for name, array in zip(names, weights, strict=True)}
+    # Scales and statistics of a layer mean nothing without its kernel.
+    layers = {
+        name.removesuffix("/kernel")
+        for name, shape in shapes.items()
+        if name.endswith("/kernel") and known[name].shape == shape
+    } - {"head"}
+    if not layers:
+        raise ValueError(
+            "ImageNet weights need layers of the published width. Got none that fit. "
+            "Use filters='auto'."
+        )
+    taken = [name for name in names if name.rpartition("/")[0] in layers]
+    result = [
+        known[name] if name in set(taken) else array
+        for name, array in zip(names, weights, strict=True)
+    ]
+    return result, taken

@@ -212,6 +212,8 @@ def _rebuild(about: dict[str, Any], data: bytes, network: Any) -> Any:
                 f"{about['parameters']['network']['__function__']!r}."
             )
         parameters["network"] = network
+    # As when it was saved: who made the file must not say where a fit reads or writes.
+    parameters |= dict.fromkeys({"log_dir", "pretrained"} & set(parameters))
     estimator = kind(**parameters)
     estimator._check_parameters()
     allowed = set(kind._fitted_constraints)
@@ -309,6 +311,9 @@ def _decode(value: Any) -> Any:
 def _labels(items: list[Any], kind: Any) -> NDArray[Any]:
     """Return names of classes as they were, strings or objects."""
     plain = all(isinstance(item, bool | int | float | str) for item in items)
+    longest = max((len(str(item)) for item in items), default=0)
+    if longest * len(items) > _MAX_JSON:
+        raise ModelFileError("labels must be of some length. Got ones far too long.")
     if kind == "U" and plain and all(isinstance(item, str) for item in items):
         return np.array(items, dtype=str)
     if kind == "O" and plain:

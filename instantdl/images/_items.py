@@ -28,6 +28,8 @@ def as_sequence(data: Any, name: str) -> tuple[Any, bool]:
         )
     if isinstance(data, (ImageCollection, list, tuple)):
         return data, False
+    if hasattr(data, "iloc"):  # pandas: an int would mean a label of its index
+        data = data.to_numpy()
     if not hasattr(data, "shape") and hasattr(data, "__array__"):
         data = np.asarray(data)
     if isinstance(data, (str, bytes, dict)) or not hasattr(data, "__getitem__"):

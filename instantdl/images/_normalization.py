@@ -76,6 +76,11 @@ default='percentile'
                 "`offset` and `scale` must be given for the method 'dataset'."
                 " Got None. Use `Normalizer.fit(images, 'dataset')`."
             )
+        if len(self.offset or ()) != len(self.scale or ()):
+            raise ValueError(
+                "`offset` and `scale` must have a number for each channel."
+                f" Got {self.offset} and {self.scale}."
+            )
 
     @classmethod
     def fit(

@@ -150,7 +150,7 @@ class NormalizedConvolution(keras.layers.Layer):
             for axis, factor in enumerate(self.upsampling, start=1):
                 x = tf.repeat(x, factor, axis)
         strides = self._strides(rank)
-        if self.kernel_size == 1:
+        if self.kernel_size == 1 and max(strides) > 1:
             # The weight gradient of oneDNN's 1x1 convolution with strides writes
             # beyond its memory for an odd number of images of few channels.
             x = x[:, *(slice(None, None, stride) for stride in strides)]

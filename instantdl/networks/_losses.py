@@ -14,7 +14,9 @@ _FALSE_NEGATIVE_WEIGHT = 0.7
 _SMOOTH = 1.0
 
 
-def build_loss(name: str, *, label_smoothing: float = 0.0) -> Loss:
+def build_loss(
+    name: str, *, label_smoothing: float = 0.0, per_image: bool = False
+) -> Loss:
     """Return a loss over the classes of pixels or images by its name.
 
     Parameters
@@ -25,6 +27,11 @@ def build_loss(name: str, *, label_smoothing: float = 0.0) -> Loss:
     label_smoothing : float, default=0.0
         Share of the truth, in [0, 1), that cross-entropy spreads evenly over all
         classes [4]_.
+
+    per_image : bool, default=False
+        Whether cross-entropy and focal loss are divided by the number of images
+        instead of the sum of the weights. A heavy image then counts for more in a
+        small batch of its own kind, too; weights should have a mean of 1.
 
     Returns
     -------
@@ -77,6 +84,8 @@ def build_loss(name: str, *, label_smoothing: float = 0.0) -> Loss:
     def loss(target: Any, logits: Any, class_weight: Any, sample_weight: Any) -> Any:
         truth, log_p = _encode(target, tf.cast(logits, tf.float32))
         batch = _Batch(truth, log_p, class_weight, sample_weight, label_smoothing)
+        if per_image:
+            batch.total = tf.cast(tf.shape(truth)[0], tf.float32)
         return tf.add_n([term(batch) for term in terms])
 
     return loss
@@ -102,6 +111,7 @@ class _Batch:
         self.weighted_truth = truth * weight * self.class_weight
         self.weight = weight
         self.label_smoothing = label_smoothing
+        self.total = tf.reduce_sum(self.weighted_truth)
 
     def class_sums(self) -> tuple[Any, Any, Any]:
         """Return per class the sums of truth and p, of truth, and of p."""
@@ -138,16 +148,14 @@ def _cross_entropy(batch: _Batch) -> Any:
         spread = tf.reduce_mean(log_p, axis=-1, keepdims=True)
         log_p = (1 - share) * log_p + share * spread
     return tf.math.divide_no_nan(
-        -tf.reduce_sum(batch.weighted_truth * log_p),
-        tf.reduce_sum(batch.weighted_truth),
+        -tf.reduce_sum(batch.weighted_truth * log_p), batch.total
     )
 
 
 def _focal(batch: _Batch) -> Any:
     focus = (1 - tf.exp(batch.log_p)) ** _FOCAL_POWER
     return tf.math.divide_no_nan(
-        -tf.reduce_sum(batch.weighted_truth * focus * batch.log_p),
-        tf.reduce_sum(batch.weighted_truth),
+        -tf.reduce_sum(batch.weighted_truth * focus * batch.log_p), batch.total
     )
 
 

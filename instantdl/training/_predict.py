@@ -213,7 +213,8 @@ def predict_images(
         Activated output.
     """
     batches = _image_batches(images, normalizer)
-    return np.concatenate([network.predict(batch) for batch in batches])
+    values = np.concatenate([network.predict(batch) for batch in batches])
+    return values[: len(images)]
 
 
 def draw_images(
@@ -246,13 +247,16 @@ def draw_images(
         draws = (network.draw(features, row[np.newaxis]) for row in noise)
         total = sum(draws, start=np.float32(0))
         means.append(np.asarray(total / len(noise), np.float32))
-    return np.concatenate(means)
+    return np.concatenate(means)[: len(images)]
 
 
 def _image_batches(
     images: Sequence[np.ndarray], normalizer: Normalizer
 ) -> Iterator[np.ndarray]:
-    """Yield normalised batches of some 2**18 pixels."""
+    """Yield normalised batches of some 2**18 pixels.
+
+    The last one is filled up to a power of two, so that TensorFlow meets few sizes.
+    """
     batch: list[np.ndarray] = []
     for image in images:
         batch.append(normalizer(image))
@@ -260,7 +264,8 @@ def _image_batches(
             yield np.stack(batch)
             batch = []
     if batch:
-        yield np.stack(batch)
+        missing = 2 ** (len(batch) - 1).bit_length() - len(batch)
+        yield np.stack(batch + batch[-1:] * missing)
 
 
 def _windows(

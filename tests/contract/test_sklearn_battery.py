@@ -39,7 +39,7 @@ class TableClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y, sample_weight=None):
-        X, y = validate_data(self, X, y, ensure_min_samples=2)
+        X = validate_data(self, X, ensure_min_samples=2)
         self.images_ = ImageClassifier(
             network=dense_layers,
             epochs=25,

@@ -176,7 +176,7 @@ def test_a_classifier_enlarges_small_images_for_resnet(monkeypatch):
     X = np.random.default_rng(0).random((4, 24, 48, 3))
     classifier = ImageClassifier(pretrained="imagenet", epochs=1, random_state=0)
     classifier.fit(X, [0, 1] * 2)  # a warning would be an error
-    assert classifier.image_shape_ == (96, 192)
+    assert classifier.image_shape_ == (96, 96)
 
 
 @needs_lite
@@ -187,5 +187,26 @@ def test_another_width_than_that_of_imagenet_is_told_of():
     classifier = ImageClassifier(
         network="efficientnet_lite0", filters=4, pretrained="imagenet", epochs=1
     )
-    with pytest.warns(InstantDLWarning, match="Trained from scratch: stem"):
+    with pytest.raises(ValueError, match="layers of the published width"):
         classifier.fit(X, [0, 1] * 2)
+
+
+def test_a_stem_that_does_not_fit_is_trained_from_scratch(monkeypatch):
+    from instantdl import ImageClassifier
+
+    monkeypatch.setattr(keras.applications, "ResNet50", keras_resnet)
+    X = np.random.default_rng(0).random((4, 24, 24, 3))
+    classifier = ImageClassifier(
+        pretrained="imagenet", image_shape=(24, 24), epochs=1, random_state=0
+    )
+    with pytest.warns(InstantDLWarning, match="from scratch: stem/kernel, stem/gamma"):
+        classifier.fit(X, [0, 1] * 2)
+
+
+@pytest.mark.parametrize("network", ["resnet18", lambda shape, n_outputs: None])
+def test_a_network_that_has_learnt_nothing_is_refused_first(network):
+    from instantdl import ImageClassifier
+
+    classifier = ImageClassifier(network=network, pretrained="imagenet")
+    with pytest.raises(ValueError, match="can only be used with network='resnet50'"):
+        classifier.fit(None, None)

@@ -57,6 +57,40 @@ def test_groups_stay_together():
     assert not set(groups[training]) & set(groups[validation])
 
 
+def test_groups_are_spread_by_strata():
+    groups = np.arange(100) // 5
+    strata = (groups < 4).astype(int)  # one patient in five is ill
+    for seed in range(5):
+        training, validation = split_validation(
+            100, validation_fraction=0.25, seed=seed, strata=strata, groups=groups
+        )
+        assert strata[validation].mean() == pytest.approx(0.2, abs=0.01)
+        assert not set(groups[training]) & set(groups[validation])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_stratum_keeps_an_image_for_training(seed):
+    strata = np.array([0, 0, 0, 0, 1, 2, 3])
+    training, validation = split_validation(
+        7, validation_fraction=0.5, seed=seed, strata=strata, keep_strata=True
+    )
+    assert set(strata[training]) == {0, 1, 2, 3}
+    assert len(validation) == 3
+
+
+def test_a_stratum_in_one_group_only_is_warned_of():
+    groups = np.array([0, 1])
+    with pytest.warns(InstantDLWarning, match="in two groups at least"):
+        split_validation(
+            2,
+            validation_fraction=0.5,
+            seed=0,
+            strata=groups,
+            groups=groups,
+            keep_strata=True,
+        )
+
+
 def test_one_image_is_warned_of():
     with pytest.warns(InstantDLWarning, match="Two images at least .* Got 1\\."):
         training, validation = split_validation(1, validation_fraction=0.2, seed=0)
