@@ -70,7 +70,7 @@ default="mean_squared_error"
     optimizer : {"adam", "adamw", "nadam", "sgd", "rmsprop"}, default="adam"
         Name of Keras' optimizer.
 
-    learning_rate : float, default=2e-3
+    learning_rate : float, default=1e-3
         The highest learning rate.
 
     learning_rate_schedule : {"cosine", "constant"}, default="cosine"
@@ -238,7 +238,7 @@ default="percentile"
         loss: str = "mean_squared_error",
         predict_variance: bool = False,
         optimizer: str = "adam",
-        learning_rate: float = 2e-3,
+        learning_rate: float = 1e-3,
         learning_rate_schedule: str = "cosine",
         epochs: int = 100,
         batch_size: int | str = "auto",

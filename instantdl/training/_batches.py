@@ -11,7 +11,8 @@ from instantdl.images import Augmentation, Normalizer, pad_to, tile_slices
 
 _CACHE_BYTES = 2 * 2**30
 _PATCHES_PER_IMAGE = 4
-_PATCHES_PER_EPOCH = 64
+_PATCHES_OF_FEW = 64
+_PATCHES_PER_EPOCH = 256
 _AHEAD = 2
 
 
@@ -216,10 +217,15 @@ class TrainingBatches:
         area = np.prod(self.source.patch_shape, dtype=float)
         room = self.source.starts
         patch = np.asarray(self.source.patch_shape)
-        areas = [np.prod(room(i) + patch, dtype=float) for i in range(n_images)]
-        # Few large images are gone over whole; among many, none may dominate.
-        most = max(_PATCHES_PER_IMAGE, _PATCHES_PER_EPOCH // n_images)
-        counts = np.clip(np.round(np.array(areas) / area), 1, most).astype(int)
+        rooms = np.array([room(i) for i in range(n_images)])
+        areas = np.prod(rooms + patch, axis=1, dtype=float)
+        # Few large images are shown whole; among many, none may dominate.
+        most = max(_PATCHES_PER_IMAGE, _PATCHES_OF_FEW // n_images)
+        counts = np.clip(np.round(areas / area), 1, most).astype(int)
+        if rooms.any():
+            # Patches are cut at random, so there are others in another round. Without,
+            # an epoch of few images would be no more than a few steps.
+            counts *= max(1, _PATCHES_PER_EPOCH // counts.sum())
         self._indices = np.repeat(np.arange(n_images), counts)
 
     def __len__(self) -> int:

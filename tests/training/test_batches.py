@@ -131,9 +131,22 @@ def test_noise_is_uniform():
 
 
 def test_large_images_give_more_patches_but_none_dominates():
-    assert len(_batches(_source([(32, 32)]), batch_size=1)) == 16
-    assert len(_batches(_source([(800, 800)]), batch_size=1)) == 64
-    assert len(_batches(_source([(800, 800), (8, 8)]), batch_size=1)) == 33
+    sizes = [(32, 32)] * 40 + [(8, 8)] * 100 + [(800, 800)] * 4
+    made = [
+        batch
+        for batch in _batches(_source(sizes), batch_size=1, augmentation=None).epoch(0)
+    ]
+    numbers = np.concatenate([batch.sample_weight for batch in made]).astype(int)
+    assert (np.bincount(numbers)[1:41] == 4).all()
+    assert (np.bincount(numbers)[41:141] == 1).all()
+    assert (np.bincount(numbers)[141:] == 4).all()
+
+
+def test_an_epoch_of_few_large_images_is_long_enough():
+    assert len(_batches(_source([(32, 32)]), batch_size=1)) == 256
+    assert len(_batches(_source([(800, 800)]), batch_size=1)) == 256
+    assert len(_batches(_source([(800, 800), (8, 8)]), batch_size=1)) == 7 * 33
+    assert len(_batches(_source([(8, 8)] * 3), batch_size=1)) == 3
 
 
 def _share_of_object(fraction):
