@@ -77,6 +77,9 @@ class TrainingData:
 
     nearest : bool
         Whether targets are moved without interpolation.
+
+    whole_images : bool
+        Whether each image is one patch, of `patch_shape`, with one number as target.
     """
 
     images: Any
@@ -90,6 +93,7 @@ class TrainingData:
     places: Sequence[Any] = ()
     max_validation: int = 48
     nearest: bool = True
+    whole_images: bool = False
 
 
 class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
@@ -409,9 +413,10 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         self._keep_fit(state)
 
     def _source(self, data: TrainingData, indices: NDArray[Any]) -> "PatchSource":
-        from instantdl.training import PatchSource
+        from instantdl.training import LabelledImages, PatchSource
 
-        return PatchSource(
+        kind = LabelledImages if data.whole_images else PatchSource
+        return kind(
             data.images.take(indices),
             data.targets.take(indices),
             encode=data.encode,

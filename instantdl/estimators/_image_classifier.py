@@ -19,6 +19,11 @@ from instantdl.estimators._arguments import (
     weights_of_classes,
 )
 from instantdl.estimators._base import BaseImageEstimator, TrainingData, now
+from instantdl.estimators._classifier_networks import (
+    NETWORKS,
+    build_classifier,
+    check_published,
+)
 from instantdl.estimators._pretrained import transfer_imagenet
 from instantdl.estimators._uncertainty import check_kind, uncertainty_of
 from instantdl.exceptions import ModelFileError
@@ -27,22 +32,19 @@ from instantdl.images import (
     CheckedImages,
     ResizedImages,
     check_images,
-    round_up,
+    common_shape,
 )
 from instantdl.metrics import roc_auc
 
 if TYPE_CHECKING:
-    from instantdl.training import LabelledImages, NetworkSpec
+    from instantdl.training import NetworkSpec
 
-_NETWORKS = {"resnet18", "resnet50", "efficientnet_lite0"}
-_PUBLISHED = {"resnet50", "efficientnet_lite0"}
 _LARGEST_SIDE = 224
-_SIDE_STEP = 16
 _MAX_PIXELS = 2**26
 # From here on a residual network begins as it does for ImageNet.
 _IMAGENET_SIDE = 96
 _MAX_BATCH = 32
-_MAX_VALIDATION, _VALIDATION_BYTES = 512, 2**28
+_MAX_VALIDATION = 512
 _KINDS = ("total", "epistemic", "aleatoric", "variation_ratio")
 
 _AUTO_AUGMENTATION = Augmentation(
@@ -228,7 +230,7 @@ default="dataset"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseImageEstimator._parameter_constraints,
-        "network": [StrOptions(_NETWORKS), callable],
+        "network": [StrOptions(NETWORKS), callable],
         "filters": [StrOptions({"auto"}), Interval(Integral, 1, 1024, closed="both")],
         "dropout_rate": [Interval(Real, 0, 1, closed="left")],
         "image_shape": [StrOptions({"auto"}), "array-like"],
@@ -355,7 +357,8 @@ collection
             validation=validation,
             class_weight=np.ones(len(classes)),
             patch_shape=self.image_shape_,
-            max_validation=self._max_validation(),
+            max_validation=_MAX_VALIDATION,
+            whole_images=True,
         )
         listeners = self._listeners(X, y)
         self._train(data, seeds, started, listeners, told_apart_by=[codes])
@@ -370,17 +373,8 @@ collection
                 "label_smoothing can only be used with loss='crossentropy'. Got "
                 f"loss={self.loss!r}. Set label_smoothing=0."
             )
-        if self._from_imagenet() and self.network not in _PUBLISHED:
-            raise ValueError(
-                "pretrained='imagenet' can only be used with network='resnet50' or "
-                f"'efficientnet_lite0'. Got {self.network!r}. Use one of these, or "
-                "pretrained=None."
-            )
-
-    def _max_validation(self) -> int:
-        """Return how many images are kept for validation, within 256 MiB."""
-        n_bytes = 4 * math.prod(self.image_shape_) * self.n_channels_in_
-        return int(np.clip(_VALIDATION_BYTES // n_bytes, 1, _MAX_VALIDATION))
+        if self._from_imagenet():
+            check_published(self.network)
 
     def _settle(
         self,
@@ -412,16 +406,11 @@ collection
     def _chosen_image_shape(self, images: CheckedImages) -> tuple[int, ...]:
         if not isinstance(self.image_shape, str):
             return tuple(check_shape(self.image_shape, 2, "image_shape"))
-        shapes = np.array([images.shape(i) for i in range(len(images))])
-        shape = shapes[0].astype(float)
-        if (shapes != shape).any():
-            # Rounded, so that folds of a cross-validation share a compiled network.
-            median = int(np.median(shapes.max(axis=1)))
-            shape = np.full(2, float(round_up(median, _SIDE_STEP)))
-        shape = shape * min(1, _LARGEST_SIDE / shape.max())
+        smallest = 1
         if self.network == "resnet50" and self._from_imagenet():
-            shape = np.maximum(shape, _IMAGENET_SIDE)
-        return tuple(int(length) for length in np.maximum(np.rint(shape), 1))
+            smallest = _IMAGENET_SIDE
+        shapes = [images.shape(i) for i in range(len(images))]
+        return common_shape(shapes, smallest=smallest, largest=_LARGEST_SIDE)
 
     def _from_imagenet(self) -> bool:
         return isinstance(self.pretrained, str) and self.pretrained == "imagenet"
@@ -431,9 +420,8 @@ collection
     ) -> list[NDArray[Any]]:
         if not self._from_imagenet():
             return super()._transfer(weights, names)
-        weights, taken = transfer_imagenet(
-            self.network, self.n_channels_in_, weights, names
-        )
+        n_channels = self.n_channels_in_
+        weights, taken = transfer_imagenet(self.network, n_channels, weights, names)
         # Of the last layer nobody expects it: it tells other classes apart.
         body = [name for name in names if not name.startswith("head/")]
         self._tell_transfer(taken, body)
@@ -441,18 +429,6 @@ collection
 
     def _resized(self, images: CheckedImages) -> ResizedImages:
         return ResizedImages(images, self.image_shape_)
-
-    def _source(self, data: TrainingData, indices: NDArray[Any]) -> "LabelledImages":
-        from instantdl.training import LabelledImages
-
-        return LabelledImages(
-            data.images.take(indices),
-            data.targets[indices],
-            encode=data.encode,
-            normalizer=self.normalizer_,
-            patch_shape=data.patch_shape,
-            sample_weight=data.weight[indices],
-        )
 
     def _chosen_batch_size(self, n_patches: int) -> int:
         if self.batch_size != "auto":
@@ -475,28 +451,14 @@ collection
 
     def _build_network(self) -> Any:
         """Build the network for the images and classes of the fit."""
-        from instantdl import networks
-
-        shape, n_outputs = (*self.image_shape_, self.n_channels_in_), self._n_outputs()
-        if callable(self.network):
-            network = self.network(shape, n_outputs)
-            if tuple(network.output_shape[1:]) != (n_outputs,):
-                raise ValueError(
-                    "A `network` of your own must give n_outputs numbers for each "
-                    f"image. Got an output of shape {network.output_shape} for "
-                    f"{n_outputs}. End it with pooling and Dense(n_outputs)."
-                )
-            return network
-        options: dict[str, Any] = {
-            "dropout_rate": self.dropout_rate,
-            "dtype": self.precision_,
-        }
-        if self.filters != "auto":
-            options["filters"] = self.filters
-        if self.network == "efficientnet_lite0":
-            return networks.build_efficientnet_lite(shape, n_outputs, **options)
-        depth = int(self.network.removeprefix("resnet"))
-        return networks.build_resnet(shape, n_outputs, depth=depth, **options)
+        return build_classifier(
+            self.network,
+            (*self.image_shape_, self.n_channels_in_),
+            self._n_outputs(),
+            filters=self.filters,
+            dropout_rate=self.dropout_rate,
+            dtype=self.precision_,
+        )
 
     def _network_spec(self) -> "NetworkSpec":
         from instantdl.networks import build_loss

@@ -78,7 +78,8 @@ default="mean_squared_error"
         hundredth, along `epochs` or the clock, whichever ends first.
 
     epochs : int, default=100
-        Passes over the training images, at most.
+        Passes over the training images, at most. Few images that are larger than a
+        patch are passed over several times an epoch, for about 256 patches.
 
     batch_size : int or "auto", default="auto"
         Patches in a step; "auto" takes 8 of 128 x 128 pixels, more smaller ones,

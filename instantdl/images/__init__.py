@@ -17,7 +17,7 @@ from instantdl.images._labels import (
     remove_small,
 )
 from instantdl.images._normalization import Normalizer
-from instantdl.images._resizing import ResizedImages, resize_image
+from instantdl.images._resizing import ResizedImages, common_shape, resize_image
 from instantdl.images._targets import CheckedTargets, check_images_and_targets
 from instantdl.images._tiling import (
     blend_tiles,
@@ -40,6 +40,7 @@ __all__ = [
     "check_images",
     "check_images_and_masks",
     "check_images_and_targets",
+    "common_shape",
     "label_mask",
     "labels_to_masks",
     "masks_to_labels",

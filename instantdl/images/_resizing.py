@@ -8,9 +8,47 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from instantdl.images._tiling import pad_to
+from instantdl.images._tiling import pad_to, round_up
 
-__all__ = ["ResizedImages", "resize_image"]
+__all__ = ["ResizedImages", "common_shape", "resize_image"]
+
+_STEP = 16
+
+
+def common_shape(
+    shapes: Sequence[Sequence[int]], *, smallest: int = 1, largest: int = 224
+) -> tuple[int, int]:
+    """Choose one size for 2D images of any and of different sizes.
+
+    Parameters
+    ----------
+    shapes : sequence of tuple of int
+        Height and width of each image.
+
+    smallest, largest : int, default=1, default=224
+        Bounds of each side, in pixels.
+
+    Returns
+    -------
+    tuple of int
+        The size of all images if they have but one, made smaller in proportion where
+        it is too large. Else a square: the median of the longer sides, rounded up to a
+        multiple of 16 so that parts of a set mostly get the same.
+
+    Examples
+    --------
+    >>> from instantdl.images import common_shape
+    >>> common_shape([(40, 60), (40, 60)]), common_shape([(40, 60), (50, 30)])
+    ((40, 60), (64, 64))
+    """
+    sizes = np.array(shapes)
+    shape = sizes[0].astype(float)
+    if (sizes != shape).any():
+        median = int(np.median(sizes.max(axis=1)))
+        shape = np.full(2, float(round_up(median, _STEP)))
+    shape = np.rint(shape * min(1, largest / shape.max()))
+    height, width = np.maximum(shape, smallest).astype(int).tolist()
+    return height, width
 
 
 def resize_image(image: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from instantdl.images import Augmentation, Normalizer, pad_to, tile_slices
 
 _CACHE_BYTES = 2 * 2**30
+_VALIDATION_BYTES = 2**28
 _PATCHES_PER_IMAGE = 4
 _PATCHES_OF_FEW = 64
 _PATCHES_PER_EPOCH = 256
@@ -299,7 +300,8 @@ def validation_batches(
         Patches in a batch; the last one is filled up with patches of weight 0.
 
     max_patches : int, default=48
-        Where there are more, this many are taken, evenly spread.
+        Where there are more, this many are taken, evenly spread; fewer where they
+        would need more than 256 MiB.
 
     Returns
     -------
@@ -324,6 +326,10 @@ def validation_batches(
         shape = source.starts(index) + np.asarray(source.patch_shape)
         windows = tile_slices(shape.tolist(), source.patch_shape)
         wanted += [(index, [axis.start for axis in window]) for window in windows]
+    if wanted:
+        n_channels = source.read(wanted[0][0])[0].shape[-1]
+        n_bytes = 4 * int(np.prod(source.patch_shape)) * n_channels
+        max_patches = min(max_patches, max(1, _VALIDATION_BYTES // n_bytes))
     if len(wanted) > max_patches:
         chosen = np.linspace(0, len(wanted) - 1, max_patches).round().astype(int)
         wanted = [wanted[i] for i in chosen]

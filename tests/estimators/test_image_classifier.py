@@ -1,6 +1,8 @@
 """What is particular to ImageClassifier."""
 
+import json
 import warnings
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,7 @@ from sklearn.model_selection import (
 
 import instantdl
 from instantdl import ImageClassifier
+from instantdl.estimators import _saving
 from instantdl.exceptions import InstantDLWarning
 
 N_CLASSES = 3
@@ -34,6 +37,15 @@ def small_network(input_shape, n_outputs):
     x = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(inputs)
     x = keras.layers.Conv2D(8, 3, activation="relu")(x)
     x = keras.layers.Dropout(0.2)(keras.layers.GlobalAveragePooling2D()(x))
+    return keras.Model(inputs, keras.layers.Dense(n_outputs)(x))
+
+
+def pooling(input_shape, n_outputs):
+    """Build what works on a single pixel too."""
+    import keras
+
+    inputs = keras.Input(input_shape)
+    x = keras.layers.GlobalAveragePooling2D()(inputs)
     return keras.Model(inputs, keras.layers.Dense(n_outputs)(x))
 
 
@@ -212,10 +224,9 @@ SHAPES = [
 
 @pytest.mark.parametrize(("shapes", "expected"), SHAPES)
 def test_the_size_inside_follows_from_the_images(shapes, expected):
-    images = instantdl.images.check_images(
-        [np.zeros(shape, np.uint8) for shape in shapes], spatial_ndim=2
-    )
-    assert make()._chosen_image_shape(images) == expected
+    X = [np.zeros(shape, np.uint8) for shape in shapes]
+    classifier = make(network=pooling, epochs=1).fit(X, np.arange(3) % 2)
+    assert classifier.image_shape_ == expected
 
 
 def test_a_size_of_ones_own_is_taken(stripes):
@@ -452,3 +463,48 @@ def test_a_fit_warns_of_nothing(stripes):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         make(epochs=1).fit(*stripes)
+
+
+def forged(classifier, **fitted):
+    """Save it with other fitted attributes, and a right checksum."""
+    classifier.save("forged.instantdl")
+    with zipfile.ZipFile("forged.instantdl") as archive:
+        contents = {one: archive.read(one) for one in archive.namelist()}
+    about = json.loads(contents["model.json"])
+    about["fitted"] |= fitted
+    about["parameters"]["log_dir"] = "elsewhere"
+    contents["model.json"] = json.dumps(about).encode()
+    contents["sha256"] = _saving._checksum(contents).encode()
+    with zipfile.ZipFile("forged.instantdl", "w") as archive:
+        for one, content in contents.items():
+            archive.writestr(one, content)
+    return instantdl.load("forged.instantdl", network=small_network)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("image_shape_", {"__tuple__": [2**20, 2**20]}, "image_shape_ must hold"),
+        ("image_shape_", {"__tuple__": [12]}, "image_shape_ must hold"),
+        ("spatial_ndim_in_", 3, "image_shape_ must hold .* and 3 axes"),
+        ("classes_", {"__labels__": ["a", "a"], "dtype": "U"}, "different labels"),
+        ("classes_", {"__labels__": ["a", ["b"]], "dtype": "O"}, "labels must be"),
+        ("classes_", {"__labels__": ["a", 1], "dtype": "U"}, "labels must be"),
+        ("classes_", {"__labels__": ["a", "b"], "dtype": "V"}, "labels must be"),
+        (
+            "classes_",
+            {
+                "__labels__": ["x" * 10_000] + [str(i) for i in range(9000)],
+                "dtype": "U",
+            },
+            "far too long",
+        ),
+    ],
+)
+def test_a_hostile_file_is_refused(fitted, name, value, message):
+    with pytest.raises(instantdl.exceptions.ModelFileError, match=message):
+        forged(fitted, **{name: value})
+
+
+def test_a_file_does_not_say_where_a_later_fit_writes(fitted):
+    assert forged(fitted).log_dir is None

@@ -132,10 +132,7 @@ def test_noise_is_uniform():
 
 def test_large_images_give_more_patches_but_none_dominates():
     sizes = [(32, 32)] * 40 + [(8, 8)] * 100 + [(800, 800)] * 4
-    made = [
-        batch
-        for batch in _batches(_source(sizes), batch_size=1, augmentation=None).epoch(0)
-    ]
+    made = list(_batches(_source(sizes), batch_size=1, augmentation=None).epoch(0))
     numbers = np.concatenate([batch.sample_weight for batch in made]).astype(int)
     assert (np.bincount(numbers)[1:41] == 4).all()
     assert (np.bincount(numbers)[41:141] == 1).all()
@@ -250,3 +247,11 @@ def test_validation_takes_so_many_patches_at_most():
 
 def test_no_image_at_all_gives_no_validation_batch():
     assert validation_batches(_source([]), batch_size=2) == []
+
+
+def test_validation_takes_no_more_than_fits(monkeypatch):
+    from instantdl.training import _batches as module
+
+    monkeypatch.setattr(module, "_VALIDATION_BYTES", 3 * 4 * 64)
+    batches = validation_batches(_source([(8, 8)] * 9), batch_size=1)
+    assert len(batches) == 3
