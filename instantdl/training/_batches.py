@@ -195,7 +195,7 @@ class TrainingBatches:
     >>> from instantdl.images import Normalizer
     >>> from instantdl.training import PatchSource, TrainingBatches
     >>> source = PatchSource(
-    ...     images=[np.zeros((9, 9, 1))] * 3, targets=[np.zeros((9, 9), int)] * 3,
+    ...     images=[np.zeros((8, 8, 1))] * 3, targets=[np.zeros((8, 8), int)] * 3,
     ...     encode=lambda crop: crop, normalizer=Normalizer("minmax"),
     ...     patch_shape=(8, 8), sample_weight=np.ones(3))
     >>> batches = TrainingBatches(

@@ -266,9 +266,12 @@ class CompiledNetwork:
 
 def _trace(function: Callable[..., Any], signature: Any = None) -> Any:
     # There is no Python control flow in these for AutoGraph to translate.
-    return tf.function(
+    traced = tf.function(
         function, input_signature=signature, reduce_retracing=True, autograph=False
     )
+    # TensorFlow counts the functions of all networks as one and would warn of them.
+    traced._omit_frequent_tracing_warning = True
+    return traced
 
 
 _cache: OrderedDict[Hashable, list[CompiledNetwork]] = OrderedDict()

@@ -209,6 +209,8 @@ def test_one_image_is_learned_from_without_validation(case, data):
 
 
 def test_two_images_are_enough_to_hold_one_back(case, data):
+    if case.target == "labels":
+        pytest.skip("needs one image of each class for training")
     X, y = data
     assert "val_loss" in case.make().fit(X[:2], y[:2]).history_
 

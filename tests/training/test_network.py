@@ -274,3 +274,12 @@ def test_weights_may_be_judged_by_another_loss_than_is_trained(spec):
     found = by_judge.evaluate(x, target, **weights)
     assert found == pytest.approx(-np.log(p).mean(), rel=1e-4)
     assert by_loss.evaluate(x, target, **weights) != pytest.approx(found, rel=1e-2)
+
+
+def test_many_networks_are_traced_without_a_word(spec, capfd, caplog):
+    for _ in range(7):
+        network = CompiledNetwork(spec(filters=2, levels=1))
+        x, target, weights, noise = _batch(network.n_noise)
+        network.train(x, target, **weights, noise=noise, learning_rate=1e-3)
+        network.predict(x)
+    assert "retracing" not in capfd.readouterr().err + caplog.text
