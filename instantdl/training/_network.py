@@ -159,7 +159,12 @@ class CompiledNetwork:
         with tf.GradientTape() as tape, dropout_noise(noise if self.n_noise else None):
             logits = self.model(x, training=training)
             loss = self.spec.loss(target, logits, class_weight, sample_weight)
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        gradients = tape.gradient(loss, variables)
+        # On its own the optimizer would add up the gradients of all replicas, by a
+        # function of which TensorFlow keeps the whole traced graph for ever.
+        tf.distribute.get_replica_context().merge_call(
+            lambda _: self.optimizer.apply(gradients, variables)
+        )
         return loss
 
     def _loss_step(

@@ -1,6 +1,7 @@
 """Tests of compiled networks."""
 
 import dataclasses
+import gc
 import random
 
 import keras
@@ -283,3 +284,26 @@ def test_many_networks_are_traced_without_a_word(spec, capfd, caplog):
         network.train(x, target, **weights, noise=noise, learning_rate=1e-3)
         network.predict(x)
     assert "retracing" not in capfd.readouterr().err + caplog.text
+
+
+def _train_one(spec):
+    network = CompiledNetwork(spec(filters=2, levels=1))
+    before = network.initial_weights(0)
+    network.load_weights(before)
+    x, y, weights, noise = _batch(network.n_noise)
+    for frozen in (False, True):
+        network.train(x, y, **weights, noise=noise, learning_rate=0.1, frozen=frozen)
+    assert not np.array_equal(before[0], network.get_weights()[0])
+
+
+def _n_graphs():
+    gc.collect()
+    return sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects())
+
+
+def test_a_network_that_is_given_up_leaves_no_graph_behind(spec):
+    # Keras' optimizer adds gradients up over replicas by a function with a gradient of
+    # its own, and TensorFlow's register of gradients is never emptied.
+    before = _n_graphs()
+    _train_one(spec)
+    assert _n_graphs() == before
