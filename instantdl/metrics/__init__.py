@@ -2,6 +2,14 @@
 
 from instantdl.metrics._classification import roc_auc
 from instantdl.metrics._image_quality import psnr, ssim
+from instantdl.metrics._instance import (
+    aggregated_jaccard,
+    aggregated_jaccard_plus,
+    average_precision,
+    instance_f1,
+    panoptic_quality,
+)
+from instantdl.metrics._matching import InstanceMatches, match_instances
 from instantdl.metrics._regression import (
     mean_absolute_error,
     mean_relative_error,
@@ -34,18 +42,25 @@ from instantdl.metrics._uncertainty import (
 )
 
 __all__ = [
+    "InstanceMatches",
     "UncertaintyComparison",
+    "aggregated_jaccard",
+    "aggregated_jaccard_plus",
+    "average_precision",
     "compare_uncertainty",
     "confusion_counts",
     "dice",
     "dice_scorer",
     "error_auroc",
+    "instance_f1",
     "jaccard",
     "jaccard_scorer",
+    "match_instances",
     "mean_absolute_error",
     "mean_relative_error",
     "mean_squared_error",
     "neg_mean_absolute_error_scorer",
+    "panoptic_quality",
     "pearson",
     "pearson_scorer",
     "pixel_accuracy",
