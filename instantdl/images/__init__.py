@@ -9,6 +9,7 @@ from instantdl.images._checks import (
 )
 from instantdl.images._collection import ImageCollection
 from instantdl.images._crops import Crops, split_ends
+from instantdl.images._instance_maps import centre_closeness, grow_instances
 from instantdl.images._labels import (
     label_mask,
     labels_to_masks,
@@ -37,10 +38,12 @@ __all__ = [
     "Normalizer",
     "ResizedImages",
     "blend_tiles",
+    "centre_closeness",
     "check_images",
     "check_images_and_masks",
     "check_images_and_targets",
     "common_shape",
+    "grow_instances",
     "label_mask",
     "labels_to_masks",
     "masks_to_labels",

@@ -72,7 +72,7 @@ def label_mask(
     >>> label_mask(left | right).max()
     np.int32(2)
     """
-    sizes = _check_spacing(mask, spacing)
+    sizes = as_spacing(mask, spacing)
     if min_distance < 0:
         raise ValueError(f"`min_distance` must not be negative. Got {min_distance}.")
     inside = np.asarray(mask) != 0
@@ -233,10 +233,29 @@ def masks_to_labels(
     return labels
 
 
-def _check_spacing(
+def as_spacing(
     mask: NDArray[Any], spacing: float | Sequence[float] | None
 ) -> list[float]:
-    """Return the size of a pixel along each axis of a 2D or 3D mask."""
+    """Return the size of a pixel along each axis of a 2D or 3D mask.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (*spatial,)
+        Mask or label image.
+
+    spacing : float, sequence of float or None
+        What a user gave; None is 1.
+
+    Returns
+    -------
+    list of float
+        One size for each axis.
+
+    Raises
+    ------
+    ValueError
+        If the mask is neither 2D nor 3D, or a size is not positive.
+    """
     if np.ndim(mask) not in (2, 3):
         raise ImageError(
             "`mask` must have shape (height, width) or (depth, height, width)."
