@@ -27,8 +27,12 @@ SETS = {
     "malaria": ("label", "block", ".", StratifiedGroupKFold(5)),
     "chula_rbc": ("class_name", "smear_image", "images", StratifiedGroupKFold(5)),
 }
-# The configuration that did best with `--develop`, in the training part of fold 1.
-BEST = {"network": "efficientnet_lite0"}
+# What did best with `--develop`, in the training part of fold 1, with ImageNet weights
+# and without.
+BEST = {
+    True: {"network": "efficientnet_lite0"},
+    False: {"network": "resnet18", "filters": 32},
+}
 
 
 def main():
@@ -82,7 +86,7 @@ def main():
         mean_balanced_accuracy=round(float(np.mean(accuracies)), 4),
         **judge_uncertainty(np.concatenate(uncertainties), np.concatenate(wrongs)),
         seconds=clock.seconds(),
-        parameters=BEST | arguments.parameters,
+        parameters=BEST[arguments.pretrained] | arguments.parameters,
     )
 
 
@@ -94,7 +98,7 @@ def fit(arguments, X, y, groups):
         random_state=arguments.seed,
         verbose=1,
     )
-    classifier.set_params(**BEST | arguments.parameters)
+    classifier.set_params(**BEST[arguments.pretrained] | arguments.parameters)
     return classifier.fit(X, y, groups=groups)
 
 

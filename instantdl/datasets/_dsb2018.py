@@ -20,7 +20,7 @@ from sklearn.utils import Bunch
 
 from instantdl.exceptions import ImageError
 from instantdl.images import ImageCollection
-from instantdl.io import list_images, load_folder, read_image
+from instantdl.io import list_images, load_folder, read_image, read_masks
 
 __all__ = ["fetch_dsb2018"]
 
@@ -174,7 +174,7 @@ def _load_nested(items: list[Path]) -> Bunch:
         )
     return _bunch(
         X=ImageCollection(images, read=_read_rgb),
-        y=ImageCollection([item / "masks" for item in items], read=_join_masks),
+        y=ImageCollection([item / "masks" for item in items], read=read_masks),
         names=[item.name for item in items],
         is_test=[False] * len(items),
         frame=None,
@@ -192,27 +192,6 @@ def _read_rgb(path: Path) -> NDArray[Any]:
 
 def _read_labels(path: Path) -> NDArray[np.int32]:
     return read_image(path).astype(np.int32)
-
-
-def _join_masks(folder: Path) -> NDArray[np.int32]:
-    """Read a mask per nucleus into one label image; the first has shared pixels."""
-    paths = list_images(folder)
-    if not paths:
-        raise ImageError(
-            f"{folder}: there must be a mask of each nucleus. Got no image. Unpack the"
-            " archive again."
-        )
-    labels = np.zeros(read_image(paths[0]).shape[:2], np.int32)
-    for number, path in enumerate(paths, start=1):
-        mask = read_image(path)
-        if mask.shape[:2] != labels.shape:
-            raise ImageError(
-                f"{path}: masks of one image must have the same size. Got"
-                f" {mask.shape[:2]} after {labels.shape}. Unpack the archive again."
-            )
-        found = mask > 0 if mask.ndim == 2 else mask.any(axis=-1)
-        labels[found & (labels == 0)] = number
-    return labels
 
 
 def _read_index(path: Path, names: list[str]) -> pd.DataFrame | None:

@@ -1,6 +1,7 @@
 """What estimators with one value per pixel share: the U-Net, patches and tiles."""
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,7 +18,8 @@ from instantdl.images import Augmentation, CheckedImages, Crops, round_up, split
 if TYPE_CHECKING:
     from instantdl.training import Tiling
 
-_PATCH_SIZES = {2: 256, 3: 96}
+_SMALLEST_PATCH = {2: 128, 3: 64}
+_LARGEST_PATCH = {2: 256, 3: 96}
 _PATCH_VOXELS = {2: 256 * 256, 3: 48 * 64 * 48}
 _TILE_SIZES = {2: 512, 3: 64}
 _MAX_BATCH = 32
@@ -28,10 +30,13 @@ _MAX_LEVELS = 8
 # Of an image, what is held back for validation should show some structures.
 _LEAST_HELD_BACK = {2: 32, 3: 16}
 
+# In degrees, of what has a direction.
+_SLIGHT_ROTATION = 20.0
+
 _AUTO_AUGMENTATION = Augmentation(
     flip=True,
     rotate90=True,
-    rotation=20.0,
+    rotation=_SLIGHT_ROTATION,
     zoom=0.25,
     brightness=0.1,
     contrast=0.25,
@@ -119,12 +124,8 @@ class DenseEstimator(BaseImageEstimator):
         if not isinstance(self.patch_shape, str):
             return check_shape(self.patch_shape, rank, "patch_shape")
         median = np.median(shapes, axis=0).astype(int)
-        largest = _PATCH_SIZES[rank]
-        if rank == 2:
-            smallest = largest // 2
-            largest = round_up(
-                int(np.clip(_WIDTHS_PER_PATCH * width, smallest, largest)), 32
-            )
+        sizes = _SMALLEST_PATCH[rank], _LARGEST_PATCH[rank]
+        largest = round_up(int(np.clip(_WIDTHS_PER_PATCH * width, *sizes)), 32)
         patch = np.minimum(median, largest)
         while patch.prod() > _PATCH_VOXELS[rank]:
             patch[patch.argmax()] = max(1, int(patch.max() * 0.9))
@@ -159,8 +160,12 @@ class DenseEstimator(BaseImageEstimator):
             return super()._chosen_augmentation()
         free = set(range(self.spatial_ndim_in_)) - set(self.directed_axes_)
         in_plane = {self.spatial_ndim_in_ - 2, self.spatial_ndim_in_ - 1}
+        turned = in_plane <= free
+        rotation = self._auto_augmentation.rotation
         return clone(self._auto_augmentation).set_params(
-            flip=sorted(free), rotate90=in_plane <= free
+            flip=sorted(free),
+            rotate90=turned,
+            rotation=rotation if turned else min(rotation, _SLIGHT_ROTATION),
         )
 
     def _total_stride(self, rank: int) -> tuple[int, ...]:
@@ -245,3 +250,57 @@ class DenseEstimator(BaseImageEstimator):
                 )
             result[part.number][part.place] = reduce(part.values)
         return result
+
+    def _each_image(
+        self, images: CheckedImages, noise: NDArray[Any] | None = None
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield number and predicted values of each image, the whole of it at once.
+
+        With noise these are means over its rows of what the network's `summarise`
+        gives.
+        """
+        from instantdl.training import draw_parts, predict_parts
+
+        with self._borrowed() as network:
+            tiling = self._tiling()
+            if noise is None:
+                parts = predict_parts(network, images, self.normalizer_, tiling)
+            else:
+                parts = draw_parts(network, images, self.normalizer_, tiling, noise)
+            yield from join_parts(images, parts)
+
+    def _empty_result(self, images: CheckedImages, dtype: Any) -> NDArray[Any]:
+        if images.stacked:
+            return np.empty((len(images), *images.shape(0)), dtype)
+        return np.empty(len(images), object)
+
+
+def join_parts(
+    images: CheckedImages, parts: Iterable[Any]
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Put the predicted parts of each image together, one image after the other.
+
+    Parameters
+    ----------
+    images : CheckedImages
+        What was predicted.
+
+    parts : iterable of Part
+        Image by image, in order.
+
+    Yields
+    ------
+    number : int
+        Position of the image.
+
+    values : ndarray of shape (*spatial, n_values), float32
+        All its parts.
+    """
+    for number, group in itertools.groupby(parts, key=lambda part: part.number):
+        whole: Any = None
+        for part in group:
+            if whole is None:
+                shape = (*images.shape(number), part.values.shape[-1])
+                whole = np.empty(shape, np.float32)
+            whole[part.place] = part.values
+        yield number, whole

@@ -401,14 +401,14 @@ collection
         self.n_channels_in_ = images.n_channels
         self.classes_ = classes
         self.image_shape_ = image_shape
-        self.precision_ = choose_precision(self.precision)
+        depthwise = self.network == "efficientnet_lite0"
+        self.precision_ = choose_precision(self.precision, depthwise=depthwise)
 
     def _chosen_image_shape(self, images: CheckedImages) -> tuple[int, ...]:
         if not isinstance(self.image_shape, str):
             return tuple(check_shape(self.image_shape, 2, "image_shape"))
-        smallest = 1
-        if self.network == "resnet50" and self._from_imagenet():
-            smallest = _IMAGENET_SIDE
+        enlarges = self.network == "resnet50" and self._from_imagenet()
+        smallest = _IMAGENET_SIDE if enlarges else 1
         shapes = [images.shape(i) for i in range(len(images))]
         return common_shape(shapes, smallest=smallest, largest=_LARGEST_SIDE)
 

@@ -16,6 +16,7 @@ from instantdl.estimators._survey import survey_values
 from instantdl.estimators._uncertainty import check_kind, deviation_of
 from instantdl.exceptions import ModelFileError
 from instantdl.images import (
+    Augmentation,
     CheckedImages,
     CheckedTargets,
     Normalizer,
@@ -25,6 +26,25 @@ from instantdl.metrics import pearson
 
 if TYPE_CHECKING:
     from instantdl.training import NetworkSpec
+
+# Stronger than for masks: values are learnt by heart more easily, as there are mostly
+# few images with such targets. In units of standardised images.
+_AUTO_AUGMENTATION = Augmentation(
+    flip=True,
+    rotate90=True,
+    rotation=45.0,
+    zoom=0.25,
+    brightness=0.6,
+    contrast=0.3,
+    gamma=0.3,
+    noise=0.3,
+    blur=1.0,
+    channel_shift=0.1,
+    probability=0.5,
+)
+# What volumes of transmitted light tell of is so fine that it bears neither noise nor
+# interpolation.
+_VOLUME_AUGMENTATION = Augmentation(flip=True, rotate90=True)
 
 _LOSSES = {"mean_squared_error", "mean_absolute_error", "huber"}
 
@@ -70,7 +90,7 @@ default="mean_squared_error"
     optimizer : {"adam", "adamw", "nadam", "sgd", "rmsprop"}, default="adam"
         Name of Keras' optimizer.
 
-    learning_rate : float, default=1e-3
+    learning_rate : float, default=2e-3
         The highest learning rate.
 
     learning_rate_schedule : {"cosine", "constant"}, default="cosine"
@@ -87,8 +107,8 @@ default="mean_squared_error"
 
     patch_shape : "auto" or sequence of int, default="auto"
         Spatial size of what is trained on, rounded up to what the network needs.
-        "auto" takes the median size of the images, at most 128 x 128 pixels and at
-        most about 147,000 voxels.
+        "auto" takes the median size of the images, at most 128 pixels a side, of
+        volumes 64 and about 147,000 voxels.
 
     tile_shape : "auto" or sequence of int, default="auto"
         Spatial size of what is predicted at once, without the margin that makes
@@ -111,16 +131,16 @@ default="mean_squared_error"
         then depends on the speed of the machine.
 
     normalization : {"percentile", "minmax", "standard", "dataset"} or None, \
-default="percentile"
+default="standard"
         How intensities of `X` are scaled: by the 1st and 99.8th percentile, by
         minimum and maximum, or by mean and standard deviation of each image and
         channel, or by mean and standard deviation of the training images. `y` is
         always scaled by mean and standard deviation of the training targets, inside.
 
     augmentation : "auto", Augmentation or None, default="auto"
-        Random changes of image and target in training; "auto" flips, turns, zooms and
-        varies intensities of the image slightly. It does not flip along
-        `directed_axes_`.
+        Random changes of image and target in training; "auto" flips and turns them,
+        in 2D by any angle, where it also zooms and varies intensities of the image.
+        It does not flip along `directed_axes_`.
 
     pretrained : estimator, path-like or None, default=None
         A fitted estimator, or a saved one, whose weights training begins with where
@@ -239,7 +259,7 @@ default="percentile"
         loss: str = "mean_squared_error",
         predict_variance: bool = False,
         optimizer: str = "adam",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 2e-3,
         learning_rate_schedule: str = "cosine",
         epochs: int = 100,
         batch_size: int | str = "auto",
@@ -249,7 +269,7 @@ default="percentile"
         early_stopping: bool = True,
         n_iter_no_change: int = 20,
         time_limit: float | None = None,
-        normalization: str | None = "percentile",
+        normalization: str | None = "standard",
         augmentation: Any = "auto",
         pretrained: Any = None,
         precision: str = "auto",
@@ -378,6 +398,11 @@ default="percentile"
                 "target_normalizer_ must have one offset for each of n_targets_. Got "
                 f"{self.target_normalizer_!r:.60} for {self.n_targets_}."
             )
+
+    @property
+    def _auto_augmentation(self) -> Augmentation:  # type: ignore[override]
+        volumes = self.spatial_ndim_in_ == 3
+        return _VOLUME_AUGMENTATION if volumes else _AUTO_AUGMENTATION
 
     def _n_outputs(self) -> int:
         return (self.n_targets_ or 1) * (2 if self.predict_variance else 1)

@@ -197,12 +197,12 @@ def _rebuild(about: dict[str, Any], data: bytes, network: Any) -> Any:
     from instantdl import estimators
 
     name = about["estimator"]
-    if name not in estimators.__all__ or not name[:1].isupper():
+    kind: Any = getattr(estimators, name) if name in estimators.__all__ else None
+    if not hasattr(kind, "_fitted_constraints"):
         raise ModelFileError(
             "a saved model must be of an estimator of this version. Got "
             f"{str(name)[:60]!r}."
         )
-    kind = getattr(estimators, name)
     parameters = {key: _decode(value) for key, value in about["parameters"].items()}
     if "__function__" in str(about["parameters"].get("network")):
         if network is None:

@@ -88,9 +88,9 @@ class SemanticSegmenter(DenseEstimator):
 
     patch_shape : "auto" or sequence of int, default="auto"
         Spatial size of what is trained on, rounded up to what the network needs.
-        "auto" takes the median size of the images, at most 128 x 128 pixels where
-        the marked structures are small, up to 256 x 256 where they are wide, and at
-        most about 147,000 voxels.
+        "auto" takes the median size of the images, at most 128 pixels a side where
+        the marked structures are small, up to 256 where they are wide; of volumes 64
+        to 96, and about 147,000 voxels.
 
     tile_shape : "auto" or sequence of int, default="auto"
         Spatial size of what is predicted at once, without the margin that makes

@@ -62,7 +62,9 @@ class MaskSurvey:
         return strata.ravel()
 
 
-def survey_masks(masks: CheckedMasks, seed: int) -> MaskSurvey:
+def survey_masks(
+    masks: CheckedMasks, seed: int, *, instances: bool = False
+) -> MaskSurvey:
     """Read every mask once and return what is in them.
 
     Parameters
@@ -73,6 +75,10 @@ def survey_masks(masks: CheckedMasks, seed: int) -> MaskSurvey:
     seed : int
         Settles which places are kept.
 
+    instances : bool, default=False
+        Whether values are numbers of objects, which are then all of class 1. Their
+        borders with one another count.
+
     Returns
     -------
     MaskSurvey
@@ -81,8 +87,10 @@ def survey_masks(masks: CheckedMasks, seed: int) -> MaskSurvey:
     found, shapes, borders = [], [], 0.0
     for index, mask in enumerate(masks):
         rng = np.random.default_rng([seed, index])
-        values, counts = np.unique(mask, return_counts=True)
         borders += _count_borders(mask)
+        if instances:
+            mask = (mask != 0).astype(np.uint8)
+        values, counts = np.unique(mask, return_counts=True)
         found.append((values, counts, _find_places(mask, values, rng)))
         shapes.append(mask.shape)
     classes = np.unique(np.concatenate([values for values, _, _ in found]))

@@ -11,13 +11,16 @@ from instantdl.images._collection import ImageCollection
 from instantdl.images._crops import Crops, split_ends
 from instantdl.images._instance_maps import centre_closeness, grow_instances
 from instantdl.images._labels import (
+    as_spacing,
     label_mask,
     labels_to_masks,
     masks_to_labels,
     relabel,
     remove_small,
 )
+from instantdl.images._mapped import MappedImages
 from instantdl.images._normalization import Normalizer
+from instantdl.images._outlines import fill_polygon, outline_polygons
 from instantdl.images._resizing import ResizedImages, common_shape, resize_image
 from instantdl.images._targets import CheckedTargets, check_images_and_targets
 from instantdl.images._tiling import (
@@ -35,18 +38,22 @@ __all__ = [
     "CheckedTargets",
     "Crops",
     "ImageCollection",
+    "MappedImages",
     "Normalizer",
     "ResizedImages",
+    "as_spacing",
     "blend_tiles",
     "centre_closeness",
     "check_images",
     "check_images_and_masks",
     "check_images_and_targets",
     "common_shape",
+    "fill_polygon",
     "grow_instances",
     "label_mask",
     "labels_to_masks",
     "masks_to_labels",
+    "outline_polygons",
     "pad_to",
     "relabel",
     "remove_small",

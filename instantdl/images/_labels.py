@@ -14,6 +14,7 @@ from skimage.segmentation import watershed
 from instantdl.exceptions import ImageError
 
 __all__ = [
+    "as_spacing",
     "label_mask",
     "labels_to_masks",
     "masks_to_labels",
@@ -255,6 +256,13 @@ def as_spacing(
     ------
     ValueError
         If the mask is neither 2D nor 3D, or a size is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.images import as_spacing
+    >>> as_spacing(np.zeros((4, 4)), 2)
+    [2.0, 2.0]
     """
     if np.ndim(mask) not in (2, 3):
         raise ImageError(

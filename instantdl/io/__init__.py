@@ -1,7 +1,21 @@
 """Files and folders to arrays, and arrays to files."""
 
-from instantdl.io._folders import list_images, load_folder
+from instantdl.io._coco import load_coco, write_coco
+from instantdl.io._folders import load_folder
+from instantdl.io._geojson import read_geojson, write_geojson
+from instantdl.io._nested import read_masks
 from instantdl.io._read import read_image
+from instantdl.io._visible import list_images
 from instantdl.io._write import write_image
 
-__all__ = ["list_images", "load_folder", "read_image", "write_image"]
+__all__ = [
+    "list_images",
+    "load_coco",
+    "load_folder",
+    "read_geojson",
+    "read_image",
+    "read_masks",
+    "write_coco",
+    "write_geojson",
+    "write_image",
+]

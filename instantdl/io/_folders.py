@@ -16,11 +16,12 @@ from sklearn.utils import Bunch
 from instantdl.exceptions import ImageError
 from instantdl.images import ImageCollection
 from instantdl.io._labels import read_labels
+from instantdl.io._nested import nested_files, nested_folders, read_masks
 from instantdl.io._read import has_channels, image_ending, image_stem, read_image
+from instantdl.io._visible import list_images, natural_key, visible_files
 
-__all__ = ["list_images", "load_folder"]
+__all__ = ["load_folder"]
 
-_HIDDEN = {"thumbs.db", "desktop.ini"}
 # So many problems are written out; of the rest the number is given.
 _SHOWN = 20
 _TABLE = "groundtruth.csv"
@@ -32,39 +33,6 @@ _PARTNERS = (
 )
 
 _read_target = partial(read_image, keep_palette=True)
-
-
-def list_images(folder: str | os.PathLike[str]) -> list[Path]:
-    """List the image files of a folder in natural order: img2 before img10.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        Folder to look in. Its own folders, hidden files and files whose endings
-        `read_image` does not know are left out.
-
-    Returns
-    -------
-    list of Path
-        Paths of the images.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such folder.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from instantdl.io import list_images
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for name in ["img10.png", "img2.png", ".DS_Store", "notes.txt"]:
-    ...         Path(folder, name).touch()
-    ...     [path.name for path in list_images(folder)]
-    ['img2.png', 'img10.png']
-    """
-    return [path for path in _visible_files(Path(folder)) if image_ending(path.name)]
 
 
 def load_folder(path: str | os.PathLike[str]) -> Bunch:
@@ -80,6 +48,9 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
         and so on with further channels, and ``groundtruth/`` with targets. Files that
         belong together have the same name; their endings may differ.
 
+        For objects, there may instead be a folder for each image with ``image/``,
+        which holds it, and ``mask/``, which holds a mask for each of its objects.
+
         For classification, ``groundtruth/groundtruth.csv`` or, without such a folder,
         ``groundtruth.csv`` holds labels instead. Or, without ``image/``, there are two
         or more folders with images, each named after its class.
@@ -92,7 +63,8 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
         X : ImageCollection of length n_samples
             Images; those of several folders are joined on the channel axis.
         y : ImageCollection of length n_samples, ndarray of shape (n_samples,) or None
-            Targets, with values and dtype as in their files; or labels, int64 if all
+            Targets, with values and dtype as in their files, or label images where
+            there is a mask for each object; or labels, int64 if all
             are whole numbers, else strings; or names of classes, always strings. None
             if there are neither.
         groups : ndarray of shape (n_samples,) or None
@@ -100,10 +72,10 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
             ``GroupKFold``: the column ``group`` beside the labels. None without it.
         names : list of str
             File names in ``image/``, in natural order; ``"class/file.png"`` where
-            folders are classes.
+            folders are classes; names of folders where each image has one.
         channels : list of str
             Folders that the channels come from: ``["image", "image1"]``. Empty where
-            folders are classes.
+            folders are classes or images.
 
     Raises
     ------
@@ -156,6 +128,8 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
     ['basophil/a.png', 'monocyte/a.png'] ['basophil' 'monocyte']
     """
     root = Path(path)
+    if items := nested_folders(root):
+        return _load_nested(root, items)
     if classes := _class_folders(root):
         return _load_classes(root, classes)
     channels = _channel_folders(root)
@@ -183,6 +157,23 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
     return Bunch(X=X, y=y, groups=groups, names=names, channels=channels)
 
 
+def _load_nested(root: Path, items: list[Path]) -> Bunch:
+    """Load images that have a folder each, with a mask for each object."""
+    problems: list[str] = []
+    pairs = [nested_files(folder, problems) for folder in items]
+    if problems:
+        rule = "each folder must hold one image and the masks of its objects"
+        raise ImageError(_report(root, rule, problems))
+    found = [pair for pair in pairs if pair is not None]
+    return Bunch(
+        X=ImageCollection([image for image, _ in found], read=read_image),
+        y=ImageCollection([masks for _, masks in found], read=read_masks),
+        groups=None,
+        names=[folder.name for folder in items],
+        channels=[],
+    )
+
+
 def _load_classes(root: Path, classes: list[Path]) -> Bunch:
     """Load the images of folders that are named after their class."""
     problems: list[str] = []
@@ -199,30 +190,6 @@ def _load_classes(root: Path, classes: list[Path]) -> Bunch:
     )
 
 
-def _visible_files(folder: Path) -> list[Path]:
-    """Return the files of a folder in natural order, without hidden ones."""
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{folder}: there must be a folder. Got"
-            f" {'a file' if folder.exists() else 'nothing of this name'}."
-            " Check its spelling."
-        )
-    files = [
-        path
-        for path in folder.iterdir()
-        if not path.name.startswith(".")
-        and path.name.lower() not in _HIDDEN
-        and path.is_file()
-    ]
-    return sorted(files, key=_natural_key)
-
-
-def _natural_key(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """Order numbers in names by value; the name itself settles img1 and img01."""
-    parts = re.split(r"([0-9]+)", path.name.lower())
-    return [(int(p), "") if p.isdecimal() else (-1, p) for p in parts], path.name
-
-
 def _class_folders(root: Path) -> list[Path]:
     """Return the folders that hold images if they can only be classes, else none."""
     if not root.is_dir() or (root / "image").is_dir() or (root / _TABLE).exists():
@@ -233,7 +200,7 @@ def _class_folders(root: Path) -> list[Path]:
     classes = [folder for folder in folders if list_images(folder)]
     if any(_NOT_CLASSES.fullmatch(folder.name.lower()) for folder in classes):
         return []
-    return sorted(classes, key=_natural_key) if len(classes) > 1 else []
+    return sorted(classes, key=natural_key) if len(classes) > 1 else []
 
 
 def _channel_folders(root: Path) -> list[str]:
@@ -278,7 +245,7 @@ def _label_table(root: Path, problems: list[str]) -> Path | None:
 
 def _images(folder: Path, problems: list[str]) -> list[Path]:
     """Return the images of a folder; note if it is empty or has other files."""
-    files = _visible_files(folder)
+    files = visible_files(folder)
     if not files:
         problems.append(f"{folder.name}/ is empty")
     for path in files:

@@ -132,8 +132,17 @@ def _to_plain_dtype(path: Path, image: AnyImage) -> AnyImage:
     )
 
 
-def _write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Let `write` fill a file beside `path`, then give it its name."""
+def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Let `write` fill a file beside `path`, then give it its name.
+
+    Parameters
+    ----------
+    path : Path
+        In a folder that exists.
+
+    write : callable
+        Takes the open file.
+    """
     # Not `tempfile`, whose files only their owner may read.
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -155,7 +164,7 @@ def _write_tiff(path: Path, image: AnyImage, channels_last: bool) -> None:
         # Pages of one channel each are what other programs expect.
         image = np.moveaxis(image, -1, -3)
         axes = f"{axes[:-2]}C{axes[-2:]}"
-    _write_whole(
+    write_whole(
         path,
         lambda file: tifffile.imwrite(
             file,
@@ -169,7 +178,7 @@ def _write_tiff(path: Path, image: AnyImage, channels_last: bool) -> None:
 
 def _write_png(path: Path, image: AnyImage, channels_last: bool) -> None:
     pixels = _flat_pixels(path, image, (np.uint8, np.uint16))
-    _write_whole(path, lambda file: file.write(imagecodecs.png_encode(pixels)))
+    write_whole(path, lambda file: file.write(imagecodecs.png_encode(pixels)))
 
 
 def _write_pillow(path: Path, image: AnyImage, channels_last: bool) -> None:
@@ -177,11 +186,11 @@ def _write_pillow(path: Path, image: AnyImage, channels_last: bool) -> None:
     kind = "BMP" if path.suffix.lower() == ".bmp" else "JPEG"
     options = {} if kind == "BMP" else {"quality": 95}
     picture = Image.fromarray(pixels)
-    _write_whole(path, lambda file: picture.save(file, format=kind, **options))
+    write_whole(path, lambda file: picture.save(file, format=kind, **options))
 
 
 def _write_npy(path: Path, image: AnyImage, channels_last: bool) -> None:
-    _write_whole(path, lambda file: np.save(file, image, allow_pickle=False))
+    write_whole(path, lambda file: np.save(file, image, allow_pickle=False))
 
 
 def _flat_pixels(path: Path, image: AnyImage, dtypes: tuple[type, ...]) -> AnyImage:

@@ -18,6 +18,10 @@ from instantdl.networks._dropout import (  # noqa: E402
 )
 from instantdl.networks._efficientnet import build_efficientnet_lite  # noqa: E402
 from instantdl.networks._imagenet import imagenet_weights  # noqa: E402
+from instantdl.networks._instance_losses import (  # noqa: E402
+    build_instance_loss,
+    judge_instances,
+)
 from instantdl.networks._losses import LOSSES, build_loss  # noqa: E402
 from instantdl.networks._measure import measure_network  # noqa: E402
 from instantdl.networks._regression_losses import (  # noqa: E402
@@ -40,6 +44,7 @@ __all__ = [
     "NormalizedConvolution",
     "NormalizedDepthwiseConvolution",
     "build_efficientnet_lite",
+    "build_instance_loss",
     "build_loss",
     "build_regression_loss",
     "build_resnet",
@@ -47,6 +52,7 @@ __all__ = [
     "count_noise",
     "dropout_noise",
     "imagenet_weights",
+    "judge_instances",
     "measure_network",
     "split_at_dropout",
     "split_variance",

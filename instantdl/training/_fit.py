@@ -19,8 +19,9 @@ _WARM_UP = 0.05
 _FINAL_RATE = 0.01
 # From here on batch normalisation uses what prediction will use. Small batches of
 # unlike images have statistics so unlike those of all that the network otherwise
-# relies on what it will not find.
-_FREEZE_AT = 0.5
+# relies on what it will not find. While the learning rate is high the network would
+# outrun statistics that stand still.
+_FREEZE_AT = 0.8
 _TRACING_SECONDS = 1.0
 
 

@@ -87,6 +87,55 @@ def class_votes(probabilities: Any) -> Any:
     return tf.concat([class_summary(probabilities), votes], axis=-1)
 
 
+def instance_maps(logits: Any) -> Any:
+    """Turn a network's output into maps of foreground and closeness.
+
+    Parameters
+    ----------
+    logits : tensor of shape (..., 2)
+        Without an activation.
+
+    Returns
+    -------
+    tensor of shape (..., 2)
+        Float32, each in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.training import instance_maps
+    >>> np.asarray(instance_maps(np.array([0.0, 50.0])))
+    array([0.5, 1. ], dtype=float32)
+    """
+    return tf.sigmoid(tf.cast(logits, tf.float32))
+
+
+def instance_summary(maps: Any) -> Any:
+    """Put what tells of uncertainty before the closeness.
+
+    Parameters
+    ----------
+    maps : tensor of shape (..., 2)
+        Foreground and closeness.
+
+    Returns
+    -------
+    tensor of shape (..., 4)
+        Probabilities of background and foreground, their entropy as `class_summary`
+        gives it, and the closeness.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.training import instance_summary
+    >>> np.asarray(instance_summary(np.array([1.0, 0.25], "float32")))
+    array([0.  , 1.  , 0.  , 0.25], dtype=float32)
+    """
+    foreground, closeness = maps[..., :1], maps[..., 1:]
+    classes = tf.concat([1 - foreground, foreground], axis=-1)
+    return tf.concat([class_summary(classes), closeness], axis=-1)
+
+
 def real_values(outputs: Any) -> Any:
     """Return a network's outputs in float32.
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -10,7 +11,10 @@ _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 def choose_precision(
-    precision: str, *, level_sizes: Sequence[Sequence[int]] = ()
+    precision: str,
+    *,
+    level_sizes: Sequence[Sequence[int]] = (),
+    depthwise: bool = False,
 ) -> str:
     """Turn the `precision` parameter into a Keras dtype policy.
 
@@ -23,6 +27,10 @@ def choose_precision(
         Spatial sizes of the feature maps in training, level by level. In 3D a map
         of two planes, rows or columns rules bfloat16 out: TensorFlow's weight
         gradient is not finite there.
+
+    depthwise : bool, default=False
+        Whether the network has depthwise convolutions. With these "auto" is float32
+        on a CPU, which is the faster there (1.4 times for EfficientNet-Lite0).
 
     Returns
     -------
@@ -39,9 +47,15 @@ def choose_precision(
     """
     if any(len(size) == 3 and 2 in size for size in level_sizes):
         return "float32"
+    if precision == "auto" and depthwise and not _gpus():
+        return "float32"
     if precision == "bfloat16" or (precision == "auto" and has_fast_bfloat16()):
         return "mixed_bfloat16"
     return "float32"
+
+
+def _gpus() -> list[Any]:
+    return tf.config.list_physical_devices("GPU")
 
 
 @cache
@@ -60,7 +74,7 @@ def has_fast_bfloat16() -> bool:
     >>> has_fast_bfloat16() in (True, False)
     True
     """
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = _gpus()
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
         return tuple(details.get("compute_capability", (0, 0))) >= (8, 0)

@@ -11,6 +11,7 @@ import pytest
 from instantdl import (
     ImageClassifier,
     ImageCollection,
+    InstanceSegmenter,
     PixelRegressor,
     SemanticSegmenter,
 )
@@ -95,6 +96,7 @@ class Case:
 # A new estimator joins the contract here.
 CASES = [
     Case(SemanticSegmenter, target="masks", tiny=TINY | {"levels": 1}),
+    Case(InstanceSegmenter, target="instances", tiny=TINY | {"levels": 1}),
     Case(PixelRegressor, target="values", tiny=TINY | {"levels": 1}),
     Case(
         ImageClassifier,
@@ -133,6 +135,10 @@ def alternatives() -> dict[str, Any]:
         "dropout_rate": 0.7,
         "epochs": 2,
         "filters": 3,
+        "foreground_threshold": 0.0,
+        "min_size": 40,
+        "seed_threshold": 0.9,
+        "spacing": (3.0, 1.0),
         "learning_rate": 0.02,
         "learning_rate_schedule": "constant",
         "levels": 2,

@@ -275,6 +275,7 @@ def test_every_flipped_bit_of_the_archives_end_is_refused_or_harmless(saved, fit
         (lambda about: [about], "must have format 1"),
         (_set("estimator", value="load"), "must be of an estimator .*'load'"),
         (_set("estimator", value="BaseImageEstimator"), "must be of an estimator"),
+        (_set("estimator", value="Instances"), "must be of an estimator"),
         (_set("estimator", value="os.system"), "must be of an estimator"),
         (_set("estimator", value=["SemanticSegmenter"]), "must"),
         (_set("estimator", value=None), "must"),

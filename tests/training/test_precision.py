@@ -31,6 +31,15 @@ def test_what_is_asked_for_is_given(monkeypatch):
     assert choose_precision("bfloat16") == "mixed_bfloat16"
 
 
+@pytest.mark.parametrize("gpus", [[], ["one"]])
+def test_depthwise_convolutions_take_float32_on_a_cpu(monkeypatch, gpus):
+    monkeypatch.setattr(module, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+    expected = "mixed_bfloat16" if gpus else "float32"
+    assert choose_precision("auto", depthwise=True) == expected
+    assert choose_precision("bfloat16", depthwise=True) == "mixed_bfloat16"
+
+
 @pytest.mark.parametrize(
     ("sizes", "expected"),
     [

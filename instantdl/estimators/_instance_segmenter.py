@@ -1,0 +1,592 @@
+"""InstanceSegmenter: every object of an image on its own."""
+
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from instantdl._compat import Interval, StrOptions, with_callbacks
+from instantdl.estimators._arguments import check_groups, check_sample_weight
+from instantdl.estimators._base import TrainingData, now
+from instantdl.estimators._dense import DenseEstimator
+from instantdl.estimators._instance_tables import (
+    Instances,
+    describe_draws,
+    describe_instances,
+)
+from instantdl.estimators._instance_thresholds import smallest_size, tune_thresholds
+from instantdl.estimators._survey import MaskSurvey, survey_masks
+from instantdl.estimators._uncertainty import check_kind, uncertainty_of
+from instantdl.images import (
+    CheckedImages,
+    MappedImages,
+    as_spacing,
+    centre_closeness,
+    check_images_and_masks,
+    grow_instances,
+)
+from instantdl.metrics import average_precision
+
+if TYPE_CHECKING:
+    from instantdl.training import NetworkSpec
+
+# Of the images held back, so many are grown into objects to choose thresholds.
+_MOST_TUNED = 32
+
+
+class InstanceSegmenter(DenseEstimator):
+    """Give every object of an image or volume a number, by a U-Net and a watershed.
+
+    Learns from images and their label images, and returns label images of the same
+    size for new images of any size. Objects may touch and have any form.
+
+    Parameters
+    ----------
+    network : {"unet"} or callable, default="unet"
+        A function `(input_shape, n_outputs) -> keras.Model` makes a network of your
+        own: fully convolutional, of output size equal to input size, without an
+        activation at its end. `n_outputs` is 2.
+
+    filters : int, default=16
+        Filters of the U-Net's first level; doubled at each level below.
+
+    levels : int, default=4
+        How often the U-Net halves the resolution. Axes that are too short for that
+        are halved less often.
+
+    dropout_rate : float, default=0.2
+        Fraction of channels that are dropped in the deeper encoder, in training and
+        in `predict_uncertainty`.
+
+    spacing : float, sequence of float or None, default=None
+        Size of a pixel along each axis, for volumes whose planes lie farther apart
+        than the pixels within. None is 1 for each.
+
+    foreground_threshold : float or "tuned", default="tuned"
+        From which probability on a pixel belongs to an object. "tuned" takes what
+        gives the best mean average precision on the images held back.
+
+    seed_threshold : float or "tuned", default="tuned"
+        From which closeness to its centre on a pixel belongs to the seed of an
+        object; see `instantdl.images.grow_instances`.
+
+    min_size : int or "auto", default="auto"
+        Objects of fewer pixels are dropped; "auto" is half the size below which one
+        in a hundred of the training objects is.
+
+    optimizer : {"adam", "adamw", "nadam", "sgd", "rmsprop"}, default="adam"
+        Name of Keras' optimizer.
+
+    learning_rate : float, default=3e-3
+        The highest learning rate.
+
+    learning_rate_schedule : {"cosine", "constant"}, default="cosine"
+        "cosine" rises over the first twentieth of the training and then falls to a
+        hundredth, along `epochs` or the clock, whichever ends first.
+
+    epochs : int, default=100
+        Passes over the training images, at most. Few images that are larger than a
+        patch are passed over several times an epoch, for about 256 patches.
+
+    batch_size : int or "auto", default="auto"
+        Patches in a step; "auto" takes 8 of 128 x 128 pixels, more smaller ones,
+        4 of 256 x 256, and 2 volumes; fewer where that leaves few steps an epoch.
+
+    patch_shape : "auto" or sequence of int, default="auto"
+        Spatial size of what is trained on, rounded up to what the network needs.
+        "auto" takes the median size of the images, at most 128 pixels a side where
+        the marked structures are small, up to 256 where they are wide; of volumes 64
+        to 96, and about 147,000 voxels.
+
+    tile_shape : "auto" or sequence of int, default="auto"
+        Spatial size of what is predicted at once, without the margin that makes
+        tiles give what the whole image would; "auto" takes 512 x 512 or 64 x 64 x 64.
+
+    validation_fraction : float, default=0.1
+        Share of the images that are held back to choose the best weights; 0 trains
+        on all and keeps the last weights. Of images so few that one would be more
+        than twice this share, the ends are held back where they are large enough.
+
+    early_stopping : bool, default=True
+        When the validation loss stops falling, let the learning rate fall and end.
+
+    n_iter_no_change : int, default=20
+        For how many epochs the loss must not have fallen, and over how many the
+        learning rate then does.
+
+    time_limit : float or None, default=None
+        Seconds that `fit` may take; the learning rate follows the clock. The result
+        then depends on the speed of the machine.
+
+    normalization : {"percentile", "minmax", "standard", "dataset"} or None, \
+default="percentile"
+        How intensities are scaled: by the 1st and 99.8th percentile, by minimum and
+        maximum, or by mean and standard deviation of each image and channel, or by
+        mean and standard deviation of the training images.
+
+    augmentation : "auto", Augmentation or None, default="auto"
+        Random changes of image and mask in training; "auto" flips, turns, zooms and
+        varies intensities moderately. It does not flip along `directed_axes_`.
+
+    pretrained : estimator, path-like or None, default=None
+        A fitted estimator, or a saved one, whose weights training begins with where
+        they fit.
+
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        "auto" computes in bfloat16 where the processor does so natively.
+
+    warm_start : bool, default=False
+        Go on from the last fit's weights.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of weights, validation split, patches, augmentation and dropout. With
+        an int and no `time_limit` results are the same, bit for bit, on one CPU.
+
+    log_dir : path-like or None, default=None
+        Where `history.csv` and TensorBoard's files go, and the state from which an
+        interrupted `fit` on the same data goes on.
+
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Attributes
+    ----------
+    foreground_threshold_, seed_threshold_ : float
+        Thresholds in use.
+
+    min_size_ : int
+        Least size of an object, in pixels.
+
+    history_ : dict of str to list of float
+        "loss", "val_loss" and "learning_rate" of each epoch. Of "dice_crossentropy",
+        "val_loss" is the Dice part alone, by which the best weights are chosen.
+
+    n_epochs_ : int
+        Epochs done.
+
+    best_epoch_ : int
+        The epoch, counted from 0, whose weights were kept.
+
+    threshold_ : float
+        The threshold in use; NaN for "otsu".
+
+    n_channels_in_, spatial_ndim_in_ : int
+        Channels and spatial axes of the training images.
+
+    directed_axes_ : tuple of int
+        Axes along which the classes lie alike in all training images, as in scans of
+        one part of the body; empty for fewer than 8 images.
+
+    patch_shape_ : tuple of int
+        Spatial size of the patches.
+
+    strides_ : tuple of tuple of int
+        By what each level of the U-Net lowers the resolution.
+
+    margin_ : tuple of int
+        Pixels around a tile that the network sees besides.
+
+    precision_ : str
+        The Keras dtype policy in use.
+
+    normalizer_ : Normalizer
+        How images are scaled.
+
+    See Also
+    --------
+    SemanticSegmenter : A class for every pixel, objects not told apart.
+    instantdl.metrics.average_precision : The measure that `score` returns.
+
+    Notes
+    -----
+    The U-Net [2]_ learns two maps: the foreground, and how close a pixel is to the
+    centre of its object, measured within the object as for the flows of [1]_. What
+    is close to a centre is a seed, from which a watershed floods the foreground. The
+    maps of tiles are put together before that, so objects may be larger than a tile.
+
+    References
+    ----------
+    .. [1] Stringer et al. "Cellpose: a generalist algorithm for cellular
+       segmentation", Nature Methods 18, 100, 2021.
+    .. [2] Ronneberger, Fischer, Brox. "U-Net", MICCAI 2015.
+    .. [3] Gal, Ghahramani. "Dropout as a Bayesian approximation", ICML 2016.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl import InstanceSegmenter
+    >>> y = np.zeros((4, 32, 32), int)
+    >>> y[:, 4:14, 5:15], y[:, 16:28, 12:30] = 1, 2
+    >>> X = (y > 0) + np.random.default_rng(0).normal(0, 0.1, y.shape)
+    >>> segmenter = InstanceSegmenter(epochs=2, filters=2, levels=2, random_state=0)
+    >>> segmenter.fit(X, y).predict(X).shape
+    (4, 32, 32)
+    >>> segmenter.predict_uncertainty(X, n_draws=3).shape
+    (4, 32, 32)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **DenseEstimator._parameter_constraints,
+        "spacing": [Interval(Real, 0, None, closed="neither"), "array-like", None],
+        "foreground_threshold": [
+            Interval(Real, 0, 1, closed="both"),
+            StrOptions({"tuned"}),
+        ],
+        "seed_threshold": [Interval(Real, 0, 1, closed="both"), StrOptions({"tuned"})],
+        "min_size": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
+    }
+    _fitted_constraints: ClassVar[dict[str, list[Any]]] = {
+        **DenseEstimator._fitted_constraints,
+        "foreground_threshold_": [Interval(Real, 0, 1, closed="both")],
+        "seed_threshold_": [Interval(Real, 0, 1, closed="both")],
+        "min_size_": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    foreground_threshold_: float
+    seed_threshold_: float
+    min_size_: int
+
+    def __init__(
+        self,
+        *,
+        network: Any = "unet",
+        filters: int = 16,
+        levels: int = 4,
+        dropout_rate: float = 0.2,
+        spacing: Any = None,
+        foreground_threshold: float | str = "tuned",
+        seed_threshold: float | str = "tuned",
+        min_size: int | str = "auto",
+        optimizer: str = "adam",
+        learning_rate: float = 3e-3,
+        learning_rate_schedule: str = "cosine",
+        epochs: int = 100,
+        batch_size: int | str = "auto",
+        patch_shape: Any = "auto",
+        tile_shape: Any = "auto",
+        validation_fraction: float = 0.1,
+        early_stopping: bool = True,
+        n_iter_no_change: int = 20,
+        time_limit: float | None = None,
+        normalization: str | None = "percentile",
+        augmentation: Any = "auto",
+        pretrained: Any = None,
+        precision: str = "auto",
+        warm_start: bool = False,
+        random_state: Any = None,
+        log_dir: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.network = network
+        self.filters = filters
+        self.levels = levels
+        self.dropout_rate = dropout_rate
+        self.spacing = spacing
+        self.foreground_threshold = foreground_threshold
+        self.seed_threshold = seed_threshold
+        self.min_size = min_size
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.patch_shape = patch_shape
+        self.tile_shape = tile_shape
+        self.validation_fraction = validation_fraction
+        self.early_stopping = early_stopping
+        self.n_iter_no_change = n_iter_no_change
+        self.time_limit = time_limit
+        self.normalization = normalization
+        self.augmentation = augmentation
+        self.pretrained = pretrained
+        self.precision = precision
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.log_dir = log_dir
+        self.verbose = verbose
+
+    @with_callbacks
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None
+    ) -> Self:
+        """Fit the network to images and their objects.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            2D images `(height, width[, channels])` or volumes `(depth, height,
+            width[, channels])`, of any and of different sizes.
+
+        y : array-like of shape (n_samples, *spatial), list or collection
+            One label image per image: a number for each object, 0 for the
+            background.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each image in the loss.
+
+        groups : array-like of shape (n_samples,), default=None
+            For example patients; the images of a group are all trained on or all
+            held back for validation.
+
+        Returns
+        -------
+        self : InstanceSegmenter
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, an image or a label image is not as it must be; the
+            message names it.
+        """
+        started = now()
+        self._check_parameters()
+        seeds = self._draw_seeds()
+        n_channels = getattr(self, "n_channels_in_", None) if self.warm_start else None
+        images, labels = check_images_and_masks(X, y, n_channels=n_channels)
+        as_spacing(labels[0], self.spacing)
+        weight = check_sample_weight(sample_weight, len(images))
+        groups = check_groups(groups, len(images))
+        survey = survey_masks(labels, seeds[2], instances=True)
+        self._settle(images, labels, survey, seeds)
+        images, labels, training, validation = self._hold_back(
+            images, labels, survey.strata(), groups, seeds[1]
+        )
+        data = TrainingData(
+            images=images,
+            targets=MappedImages(labels, self._target_maps),
+            encode=lambda crop: crop.astype(np.float32) / 255,
+            weight=np.resize(weight, len(images)),
+            training=training,
+            validation=validation,
+            class_weight=np.ones(2),
+            patch_shape=self.patch_shape_,
+            places=[survey.places[i] for i in training],
+            nearest=False,
+        )
+        listeners = self._listeners(X, y)
+        self._train(data, seeds, started, listeners, told_apart_by=[survey.counts])
+        held_back = validation[:: max(1, -(-len(validation) // _MOST_TUNED))]
+        self._tune(images.take(held_back), labels.take(held_back))
+        for listener in listeners:
+            listener.finish()
+        return self
+
+    def _target_maps(self, labels: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return foreground and closeness in steps of 1 / 255: they are kept."""
+        closeness = centre_closeness(labels, spacing=self.spacing)
+        maps = np.stack([labels > 0, closeness], axis=-1)
+        return np.ceil(255 * maps).astype(np.uint8)
+
+    def _settle(
+        self, images: CheckedImages, labels: Any, survey: MaskSurvey, seeds: list[int]
+    ) -> None:
+        """Set the fitted attributes that do not need training."""
+        if len(survey.classes) < 2:
+            raise ValueError(
+                "`y` must mark objects in some images, and background. Got only "
+                f"{'background' if survey.classes[0] == 0 else 'objects'}. Label "
+                "images number objects from 1 on; 0 is the background."
+            )
+        if self.warm_start and hasattr(self, "_weights"):
+            self._check_warm_start(images.spatial_ndim)
+            return
+        self._settle_images(images, seeds[3])
+        self.directed_axes_ = survey.directed_axes
+        self._settle_patches(images, 2, width=survey.width)
+        # Callbacks predict before there is anything to tune these on.
+        self.min_size_ = 0 if isinstance(self.min_size, str) else int(self.min_size)
+        if self.min_size == "auto":
+            self.min_size_ = smallest_size(labels)
+        self._tune(images.take([]), labels.take([]))
+
+    def _n_outputs(self) -> int:
+        return 2
+
+    def _network_spec(self) -> "NetworkSpec":
+        from instantdl.networks import build_instance_loss, judge_instances
+        from instantdl.training import NetworkSpec, instance_maps, instance_summary
+
+        return NetworkSpec(
+            key=("instances", *self._network_key(2)),
+            build=self._build_network(2),
+            loss=build_instance_loss(),
+            activate=instance_maps,
+            summarise=instance_summary,
+            optimizer=self.optimizer,
+            judge=judge_instances,
+            draws_own_weights=callable(self.network),
+        )
+
+    def _tune(self, images: CheckedImages, labels: Any) -> None:
+        """Set the thresholds, by images held back where they are to be tuned."""
+        wanted = self.foreground_threshold, self.seed_threshold
+        tuned = (0.5, 0.5)
+        if "tuned" in wanted and len(images):
+            maps = [values for _, values in self._each_image(images)]
+            tuned = tune_thresholds(maps, list(labels), min_size=self.min_size_)
+        self.foreground_threshold_, self.seed_threshold_ = (
+            default if value == "tuned" else float(value)
+            for value, default in zip(wanted, tuned, strict=True)
+        )
+
+    def _grow(
+        self, foreground: NDArray[Any], closeness: NDArray[Any]
+    ) -> NDArray[np.int32]:
+        return grow_instances(
+            foreground,
+            closeness,
+            foreground_threshold=self.foreground_threshold_,
+            seed_threshold=self.seed_threshold_,
+            min_size=self.min_size_,
+        )
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Give every object of every image a number.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            Images of any size, with the channels of the training images.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, *spatial), int32
+            0 is the background, the objects of each image are 1 to n. An object
+            array of label images, one per image, unless `X` is an array.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        images = self._check_predict(X)
+        result = self._empty_result(images, np.int32)
+        for number, maps in self._each_image(images):
+            result[number] = self._grow(maps[..., 0], maps[..., 1])
+        return result
+
+    def predict_instances(self, X: Any, *, n_draws: int = 0) -> list[Instances]:
+        """Return the objects of every image as a label image and as a table.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            Images of any size.
+
+        n_draws : int, default=0
+            Networks that are sampled by dropout, to tell how sure each object is.
+
+        Returns
+        -------
+        list of Instances
+            For each image `labels`, as from `predict`, and `table`, a
+            `pandas.DataFrame` with a row for each object: "label", "score" (mean
+            probability of the foreground), "area" in pixels, and for each axis, as
+            "row", "centroid_row", "start_row" and "stop_row" of its box. With
+            `n_draws` also "existence", the part of the sampled networks that find it
+            too, overlapping by more than half of both objects' union; "iou_mean" and
+            "iou_std" of this overlap; "uncertainty", the mean of
+            `predict_uncertainty` over its pixels.
+
+        Raises
+        ------
+        ValueError
+            If there are to be draws and the network has no dropout.
+        """
+        images = self._check_predict(X)
+        found = []
+        for _, maps in self._each_image(images):
+            labels = self._grow(maps[..., 0], maps[..., 1])
+            found.append(Instances(labels, describe_instances(labels, maps[..., 0])))
+        if not n_draws:
+            return found
+        with self._borrowed() as network:
+            noise = self._noise(n_draws, network.n_noise)
+        return [
+            self._with_draws(images.take([number]), instances, noise)
+            for number, instances in enumerate(found)
+        ]
+
+    def _with_draws(
+        self, image: CheckedImages, instances: Instances, noise: NDArray[Any]
+    ) -> Instances:
+        """Add how steadily its objects are found to the table of an image."""
+        draws: list[NDArray[np.int32]] = []
+        total: Any = 0
+        for row in noise:
+            _, values = next(self._each_image(image, row[np.newaxis]))
+            draws.append(self._grow(values[..., 1], values[..., 3]))
+            total = total + values[..., :3]
+        uncertainty = uncertainty_of(total / len(noise), "total")
+        columns = describe_draws(instances.labels, draws, uncertainty)
+        return Instances(
+            instances.labels, pd.concat([instances.table, columns], axis=1)
+        )
+
+    def predict_uncertainty(
+        self, X: Any, *, n_draws: int = 20, kind: str = "total"
+    ) -> NDArray[Any]:
+        """Return how uncertain it is that a pixel belongs to an object.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            Images of any size.
+
+        n_draws : int, default=20
+            Networks that are sampled by dropout.
+
+        kind : {"total", "epistemic", "aleatoric"}, default="total"
+            "total" is the entropy of the mean probabilities; "aleatoric" the mean
+            entropy of each draw, what more training images would not settle;
+            "epistemic" their difference, the mutual information [3]_.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, *spatial), float32
+            In [0, 1], 0 certain. An object array, one map per image, unless `X` is
+            an array. Two calls give the same maps. For whole objects see
+            `predict_instances`.
+
+        Raises
+        ------
+        ValueError
+            If the network has no dropout, or a parameter is unknown.
+        """
+        images = self._check_predict(X)
+        check_kind(kind)
+        with self._borrowed() as network:
+            noise = self._noise(n_draws, network.n_noise)
+        result = self._empty_result(images, np.float32)
+        for number, values in self._each_image(images, noise):
+            result[number] = uncertainty_of(values[..., :3], kind).astype(np.float32)
+        return result
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the mean average precision of the Data Science Bowl 2018.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            Images.
+
+        y : array-like of shape (n_samples, *spatial), list or collection
+            Their true label images.
+
+        Returns
+        -------
+        float
+            In [0, 1], higher is better: the mean over thresholds of the intersection
+            over union of 0.5, 0.55, ..., 0.95, and over images.
+        """
+        return float(average_precision(y, self.predict(X)))
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that targets are label images."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        return tags

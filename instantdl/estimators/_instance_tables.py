@@ -1,0 +1,114 @@
+"""Objects of an image as a table, and how sure it is that they are there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from instantdl.metrics import match_instances
+
+_AXES = {2: ("row", "column"), 3: ("plane", "row", "column")}
+
+
+@dataclass(frozen=True)
+class Instances:
+    """The objects of one image.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (*spatial,), int32
+        0 is the background, objects are 1 to n.
+
+    table : pandas.DataFrame
+        One row for each object, see `InstanceSegmenter.predict_instances`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from instantdl.estimators import Instances
+    >>> labels = np.array([[0, 1]], np.int32)
+    >>> len(Instances(labels, pd.DataFrame({"label": [1]})).table)
+    1
+    """
+
+    labels: NDArray[np.int32]
+    table: pd.DataFrame
+
+
+def describe_instances(labels: NDArray, foreground: NDArray) -> pd.DataFrame:
+    """Return label, score, size and place of each object of an image.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (*spatial,)
+        Objects are 1 to n.
+
+    foreground : ndarray of shape (*spatial,)
+        Probability of the foreground.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each object.
+    """
+    n = int(labels.max(initial=0))
+    numbers = np.arange(1, n + 1)
+    table = {
+        "label": numbers,
+        "score": ndimage.mean(foreground, labels, numbers) if n else np.empty(0),
+        "area": np.bincount(labels.ravel(), minlength=n + 1)[1:],
+    }
+    windows = ndimage.find_objects(labels)
+    centres = np.reshape(
+        ndimage.center_of_mass(labels > 0, labels, numbers) if n else [],
+        (n, labels.ndim),
+    )
+    for axis, name in enumerate(_AXES[labels.ndim]):
+        table[f"centroid_{name}"] = centres[:, axis]
+        table[f"start_{name}"] = np.array([w[axis].start for w in windows], int)
+        table[f"stop_{name}"] = np.array([w[axis].stop for w in windows], int)
+    return pd.DataFrame(table)
+
+
+def describe_draws(
+    labels: NDArray, draws: Sequence[NDArray], entropy: NDArray
+) -> pd.DataFrame:
+    """Return how steadily each object of an image is found by sampled networks.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (*spatial,)
+        Objects are 1 to n.
+
+    draws : sequence of ndarray of shape (*spatial,)
+        Label image of each sampled network.
+
+    entropy : ndarray of shape (*spatial,)
+        Uncertainty of each pixel.
+
+    Returns
+    -------
+    pandas.DataFrame
+        "existence": in which part of the draws an object overlaps with it by more
+        than half of their union; "iou_mean" and "iou_std": of that overlap over all
+        draws, 0 where there is none; "uncertainty": mean over its pixels.
+    """
+    n = int(labels.max(initial=0))
+    overlap = np.zeros((len(draws), n))
+    for row, drawn in zip(overlap, draws, strict=True):
+        matches = match_instances(labels, drawn, threshold=0.0)
+        row[matches.true - 1] = matches.iou
+    numbers = np.arange(1, n + 1)
+    return pd.DataFrame(
+        {
+            "existence": (overlap > 0.5).mean(axis=0),
+            "iou_mean": overlap.mean(axis=0),
+            "iou_std": overlap.std(axis=0),
+            "uncertainty": ndimage.mean(entropy, labels, numbers) if n else [],
+        },
+        dtype=float,
+    )

@@ -1,0 +1,311 @@
+"""Objects of many images in one file, in the format of COCO."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
+
+from instantdl.exceptions import ImageError
+from instantdl.images import ImageCollection, fill_polygon
+from instantdl.io._geojson import check_plane, each_outline, read_json
+from instantdl.io._read import read_image
+from instantdl.io._write import write_whole
+
+__all__ = ["load_coco", "write_coco"]
+
+_SHOWN = 20
+_MAX_PIXELS = 2**31
+
+
+def load_coco(
+    path: str | os.PathLike[str], images: str | os.PathLike[str] | None = None
+) -> Bunch:
+    """Load images and their objects from a COCO file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        JSON with "images", "annotations" and "categories". Segmentations are
+        polygons or runs (RLE), compressed or not.
+
+    images : str or path-like, default=None
+        Folder of the image files. None is the one of the JSON file.
+
+    Returns
+    -------
+    Bunch
+        With the attributes
+
+        X : ImageCollection of length n_samples
+            Images, read when they are asked for, in the order of the file.
+        y : ImageCollection of length n_samples
+            Label images, int32: objects are 1 to n in the order of the file; where
+            they overlap, the first has the pixels.
+        classes : list of dict of int to str
+            For each image the class of each object.
+        names : list of str
+            File names.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ImageError
+        If something in it does not fit; all problems are reported together.
+
+    See Also
+    --------
+    write_coco : The way back.
+
+    References
+    ----------
+    .. [1] https://cocodataset.org/#format-data
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from instantdl.io import load_coco, write_coco, write_image
+    >>> labels = np.array([[0, 1, 1], [2, 2, 0]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder) / "a.png", labels.astype(np.uint8))
+    ...     write_coco(Path(folder) / "cells.json", [labels], ["a.png"])
+    ...     data = load_coco(Path(folder) / "cells.json")
+    ...     data.y[0], data.classes, data.names
+    (array([[0, 1, 1],
+           [2, 2, 0]], dtype=int32), [{1: 'object', 2: 'object'}], ['a.png'])
+    """
+    path = Path(path)
+    folder = path.parent if images is None else Path(images)
+    found = read_json(path)
+    problems: list[str] = []
+    try:
+        categories = {c["id"]: str(c["name"]) for c in found.get("categories", [])}
+        parts: dict[Any, Any] = {
+            image["id"]: (str(image["file_name"]), _shape(image), [])
+            for image in found["images"]
+        }
+        for annotation in found["annotations"]:
+            parts[annotation["image_id"]][2].append(annotation)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ImageError(
+            f"{path}: there must be `images`, `annotations` and `categories` as COCO"
+            f" has them, each annotation of an image that is there. Got {error!r}."
+        ) from None
+    for name, shape, objects in parts.values():
+        if not _is_inside(folder, name) or not (folder / name).is_file():
+            problems.append(f"{name}: there is no such file in {folder}")
+        for annotation in objects:
+            problem = _problem(annotation, shape)
+            if problem:
+                problems.append(f"{name}: annotation {annotation.get('id')}: {problem}")
+    if problems:
+        shown = "\n".join(problems[:_SHOWN])
+        rest = len(problems) - _SHOWN
+        more = f"\nand {rest} more" if rest > 0 else ""
+        raise ImageError(f"{path}: {len(problems)} problems:\n{shown}{more}")
+    items = list(parts.values())
+    return Bunch(
+        X=ImageCollection([folder / name for name, _, _ in items], read=read_image),
+        y=ImageCollection(items, read=_labels),
+        classes=[
+            {
+                number: categories.get(annotation.get("category_id"), "object")
+                for number, annotation in enumerate(objects, start=1)
+            }
+            for _, _, objects in items
+        ],
+        names=[name for name, _, _ in items],
+    )
+
+
+def write_coco(
+    path: str | os.PathLike[str],
+    labels: Sequence[NDArray[Any]],
+    names: Sequence[str],
+    *,
+    classes: Sequence[Mapping[int, str]] | None = None,
+    scores: Sequence[Mapping[int, float]] | None = None,
+) -> None:
+    """Write the objects of images into a COCO file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file; it appears whole or not at all.
+
+    labels : sequence of ndarray of shape (height, width)
+        A label image for each image; 0 is the background.
+
+    names : sequence of str
+        File name of each image.
+
+    classes : sequence of mapping of int to str, default=None
+        For each image the class of each object; those without one are of class
+        "object".
+
+    scores : sequence of mapping of int to float, default=None
+        For each image how sure each object is, for programs that evaluate such.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    ImageError
+        If lengths differ, or an image is no 2D image of whole numbers.
+
+    Notes
+    -----
+    Objects of one part without holes are polygons along the borders of pixels, others
+    runs (RLE): either way no pixel is lost.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from instantdl.io import write_coco
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "cells.json"
+    ...     write_coco(path, [np.array([[0, 7]])], ["a.png"], classes=[{7: "cell"}])
+    ...     '"cell"' in path.read_text()
+    True
+    """
+    n = len(labels)
+    for given in (names, classes, scores):
+        if given is not None and len(given) != n:
+            raise ImageError(
+                "There must be as many names, classes and scores as label images. Got"
+                f" {len(given)} for {n}."
+            )
+    classes = [{}] * n if classes is None else classes
+    known = sorted({str(name) for one in classes for name in one.values()} | {"object"})
+    numbers = {name: number for number, name in enumerate(known, start=1)}
+    images: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
+    for index, image in enumerate(labels):
+        height, width = check_plane(image).shape
+        about = {"id": index + 1, "file_name": names[index]}
+        images.append(about | {"height": height, "width": width})
+        for label, polygons in each_outline(image):
+            name = str(classes[index].get(label, "object"))
+            annotation = {
+                "id": len(objects) + 1,
+                "image_id": index + 1,
+                "category_id": numbers[name],
+                "iscrowd": 0,
+                **_region(image, label, polygons),
+            }
+            if scores is not None and label in scores[index]:
+                annotation["score"] = float(scores[index][label])
+            objects.append(annotation)
+    content = {
+        "images": images,
+        "annotations": objects,
+        "categories": [{"id": i, "name": name} for name, i in numbers.items()],
+    }
+    text = json.dumps(content, separators=(",", ":"))
+    write_whole(Path(path), lambda file: file.write(text.encode()))
+
+
+def _region(image: NDArray[Any], label: int, polygons: Any) -> dict[str, Any]:
+    points = np.concatenate([rings[0] for rings in polygons])
+    low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    inside = np.asarray(image) == label
+    simple = len(polygons) == 1 and len(polygons[0]) == 1
+    return {
+        "bbox": [*low, high[0] - low[0], high[1] - low[1]],
+        "area": int(np.count_nonzero(inside)),
+        "segmentation": (
+            [polygons[0][0].ravel().tolist()] if simple else _runs(inside)
+        ),
+    }
+
+
+def _runs(inside: NDArray[Any]) -> dict[str, Any]:
+    """Return a mask as lengths of runs, column by column, beginning with zeros."""
+    flat = inside.ravel(order="F")
+    changes = np.flatnonzero(np.diff(flat, prepend=False))
+    lengths = np.diff(changes, prepend=0, append=flat.size)
+    return {"size": list(inside.shape), "counts": lengths.tolist()}
+
+
+def _shape(image: Any) -> tuple[int, int]:
+    height, width = int(image["height"]), int(image["width"])
+    if height < 1 or width < 1 or height * width > _MAX_PIXELS:
+        raise ValueError(f"{height} x {width} pixels")
+    return height, width
+
+
+def _is_inside(folder: Path, name: str) -> bool:
+    return (folder / name).resolve().is_relative_to(folder.resolve())
+
+
+def _problem(annotation: Any, shape: tuple[int, int]) -> str | None:
+    """Return what is wrong with an annotation, without drawing it."""
+    segmentation = annotation.get("segmentation")
+    try:
+        if isinstance(segmentation, dict):
+            if tuple(segmentation["size"]) != shape:
+                return f"a size of {segmentation['size']} in an image of {shape}"
+            lengths = _lengths(segmentation["counts"])
+            if min(lengths, default=0) < 0 or sum(lengths) != shape[0] * shape[1]:
+                return "runs of other lengths than the image has pixels"
+        else:
+            for ring in segmentation:
+                points = np.asarray(ring, float)
+                if points.ndim != 1 or len(points) < 6 or len(points) % 2:
+                    return "a polygon of less than three points (x, y)"
+                if not np.isfinite(points).all():
+                    return "points that are not finite"
+    except (KeyError, TypeError, ValueError, IndexError):
+        return "a segmentation that is neither polygons nor runs"
+    return None
+
+
+def _labels(item: tuple[str, tuple[int, int], list[Any]]) -> NDArray[np.int32]:
+    _, shape, objects = item
+    labels = np.zeros(shape, np.int32)
+    for number, annotation in enumerate(objects, start=1):
+        labels[_mask(annotation["segmentation"], shape) & (labels == 0)] = number
+    return labels
+
+
+def _mask(segmentation: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    if isinstance(segmentation, dict):
+        lengths = _lengths(segmentation["counts"])
+        flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
+        return flat.reshape(shape, order="F")
+    mask = np.zeros(shape, bool)
+    for ring in segmentation:
+        fill_polygon(mask, [np.reshape(ring, (-1, 2))])
+    return mask
+
+
+def _lengths(counts: Any) -> list[int]:
+    """Return the lengths of runs; compressed ones are text with 5 bits a letter."""
+    if not isinstance(counts, str):
+        return [int(length) for length in counts]
+    lengths: list[int] = []
+    value, shift = 0, 0
+    for letter in counts.encode("ascii"):
+        bits = letter - 48
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            value -= 1 << shift
+        if len(lengths) > 2:  # stored as the difference to the one before the last
+            value += lengths[-2]
+        lengths.append(value)
+        value, shift = 0, 0
+    return lengths

@@ -1,0 +1,129 @@
+"""One folder for each image, with one mask for each of its objects."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instantdl.exceptions import ImageError
+from instantdl.io._read import read_image
+from instantdl.io._visible import list_images, natural_key
+
+__all__ = ["read_masks"]
+
+_IMAGES, _MASKS = ("image", "images"), ("mask", "masks")
+
+
+def read_masks(folder: str | os.PathLike[str]) -> NDArray[np.int32]:
+    """Read one mask for each object of an image into a label image.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Folder of mask files of one size; pixels other than 0 belong to the object.
+
+    Returns
+    -------
+    ndarray of shape (*spatial,), int32
+        Objects are 1 to n in the natural order of the names; where they overlap, the
+        first has the pixels.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    ImageError
+        If there is no mask in it, or they differ in size.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from instantdl.io import read_masks, write_image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder) / "1.png", np.array([[1, 1, 0]], np.uint8))
+    ...     write_image(Path(folder) / "2.png", np.array([[0, 0, 1]], np.uint8))
+    ...     read_masks(folder)
+    array([[1, 1, 2]], dtype=int32)
+    """
+    paths = list_images(folder)
+    if not paths:
+        raise ImageError(
+            f"{folder}: there must be a mask of each object. Got no image. Put one"
+            " there, black where there are no objects."
+        )
+    masks = [_read_mask(path) for path in paths]
+    labels = np.zeros(masks[0].shape, np.int32)
+    for number, (path, mask) in enumerate(zip(paths, masks, strict=True), start=1):
+        if mask.shape != labels.shape:
+            raise ImageError(
+                f"{path}: masks of one image must have the same size. Got"
+                f" {mask.shape} after {labels.shape}."
+            )
+        labels[mask & (labels == 0)] = number
+    return labels
+
+
+def nested_folders(root: Path) -> list[Path]:
+    """Return the folders of images, each with its masks, in natural order.
+
+    Parameters
+    ----------
+    root : Path
+        Where they lie.
+
+    Returns
+    -------
+    list of Path
+        Empty if there is none with both an image and masks.
+    """
+    if not root.is_dir() or (root / "image").is_dir():
+        return []
+    folders = [p for p in root.iterdir() if p.is_dir() and p.name[0] != "."]
+    folders.sort(key=natural_key)
+    if not any(_inner(p, _IMAGES) and _inner(p, _MASKS) for p in folders):
+        return []
+    return [p for p in folders if _inner(p, _IMAGES) or _inner(p, _MASKS)]
+
+
+def nested_files(folder: Path, problems: list[str]) -> tuple[Path, Path] | None:
+    """Return the image and the folder of masks; note what is wrong.
+
+    Parameters
+    ----------
+    folder : Path
+        Of one image.
+
+    problems : list of str
+        Grows by a line for what is lacking.
+
+    Returns
+    -------
+    image, masks : Path
+        None if something is wrong.
+    """
+    inner, masks = _inner(folder, _IMAGES), _inner(folder, _MASKS)
+    images = list_images(inner) if inner else []
+    if len(images) != 1:
+        problems.append(f"{folder.name}/image/ must hold one image, not {len(images)}")
+    if masks is None or not list_images(masks):
+        problems.append(f"{folder.name}/mask/ must hold a mask of each object")
+    if len(images) != 1 or masks is None:
+        return None
+    return images[0], masks
+
+
+def _read_mask(path: Path) -> NDArray[np.bool_]:
+    mask: NDArray[np.bool_] = np.asarray(read_image(path) > 0)
+    # A colour, whichever.
+    if mask.ndim > 2 and mask.shape[-1] == 3:
+        mask = np.asarray(mask.any(axis=-1))
+    return mask
+
+
+def _inner(folder: Path, names: tuple[str, ...]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_dir()), None)
