@@ -172,7 +172,7 @@ def instance_f1(
     >>> import numpy as np
     >>> from instantdl.metrics import instance_f1
     >>> y_true = np.array([[[1, 1, 1, 0, 2, 2]]])
-    >>> instance_f1(y_true, np.array([[[1, 1, 0, 0, 0, 0]]])).round(3)
+    >>> round(instance_f1(y_true, np.array([[[1, 1, 0, 0, 0, 0]]])), 3)
     0.667
     """
     limit = check_threshold(threshold)
