@@ -238,11 +238,7 @@ class DenseEstimator(BaseImageEstimator):
         `reduce` turns the values of a part, (*tile, n), into (*tile[, n_values]).
         """
         last = () if n_values is None else (n_values,)
-        if images.stacked:
-            shape = (len(images), *images.shape(0), *last)
-            result = np.empty(shape, dtype)
-        else:
-            result = np.empty(len(images), object)
+        result = self._empty_result(images, dtype, last)
         for part in parts:
             if not images.stacked and result[part.number] is None:
                 result[part.number] = np.empty(
@@ -269,9 +265,11 @@ class DenseEstimator(BaseImageEstimator):
                 parts = draw_parts(network, images, self.normalizer_, tiling, noise)
             yield from join_parts(images, parts)
 
-    def _empty_result(self, images: CheckedImages, dtype: Any) -> NDArray[Any]:
+    def _empty_result(
+        self, images: CheckedImages, dtype: Any, last: tuple[int, ...] = ()
+    ) -> NDArray[Any]:
         if images.stacked:
-            return np.empty((len(images), *images.shape(0)), dtype)
+            return np.empty((len(images), *images.shape(0), *last), dtype)
         return np.empty(len(images), object)
 
 

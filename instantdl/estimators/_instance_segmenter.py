@@ -160,8 +160,8 @@ default="percentile"
         Least size of an object, in pixels.
 
     history_ : dict of str to list of float
-        "loss", "val_loss" and "learning_rate" of each epoch. Of "dice_crossentropy",
-        "val_loss" is the Dice part alone, by which the best weights are chosen.
+        "loss", "val_loss" and "learning_rate" of each epoch; "val_loss" is by how
+        much both maps are wrong, by which the best weights are chosen.
 
     n_epochs_ : int
         Epochs done.
@@ -169,14 +169,11 @@ default="percentile"
     best_epoch_ : int
         The epoch, counted from 0, whose weights were kept.
 
-    threshold_ : float
-        The threshold in use; NaN for "otsu".
-
     n_channels_in_, spatial_ndim_in_ : int
         Channels and spatial axes of the training images.
 
     directed_axes_ : tuple of int
-        Axes along which the classes lie alike in all training images, as in scans of
+        Axes along which the objects lie alike in all training images, as in scans of
         one part of the body; empty for fewer than 8 images.
 
     patch_shape_ : tuple of int
@@ -396,10 +393,9 @@ default="percentile"
         self._settle_images(images, seeds[3])
         self.directed_axes_ = survey.directed_axes
         self._settle_patches(images, 2, width=survey.width)
+        given = self.min_size
+        self.min_size_ = smallest_size(labels) if given == "auto" else int(given)
         # Callbacks predict before there is anything to tune these on.
-        self.min_size_ = 0 if isinstance(self.min_size, str) else int(self.min_size)
-        if self.min_size == "auto":
-            self.min_size_ = smallest_size(labels)
         self._tune(images.take([]), labels.take([]))
 
     def _n_outputs(self) -> int:

@@ -13,8 +13,7 @@ from skimage.draw import polygon
 
 __all__ = ["fill_polygon", "outline_polygons"]
 
-# From where, to where, by which axis pixels are compared: (x, y) steps of an edge that
-# has the object to its right.
+# Steps (x, y) along the borders of pixels: what comes after each when turning right.
 _RIGHT_TURN = {(1, 0): (0, 1), (0, 1): (-1, 0), (-1, 0): (0, -1), (0, -1): (1, 0)}
 
 
@@ -126,8 +125,7 @@ def _follow(
         if step != last:
             corners.append(place)
         place, last = (place[0] + step[0], place[1] + step[1]), step
-    ring = np.array(corners, np.int64)
-    return ring
+    return np.array(corners, np.int64)
 
 
 def _area(ring: NDArray[np.int64]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,9 +13,8 @@ from sklearn.utils import Bunch
 
 from instantdl.exceptions import ImageError
 from instantdl.images import ImageCollection, fill_polygon
-from instantdl.io._geojson import check_plane, each_outline, read_json
+from instantdl.io._objects import check_plane, each_outline, read_json, write_json
 from instantdl.io._read import read_image
-from instantdl.io._write import write_whole
 
 __all__ = ["load_coco", "write_coco"]
 
@@ -212,8 +210,7 @@ def write_coco(
         "annotations": objects,
         "categories": [{"id": i, "name": name} for name, i in numbers.items()],
     }
-    text = json.dumps(content, separators=(",", ":"))
-    write_whole(Path(path), lambda file: file.write(text.encode()))
+    write_json(Path(path), content)
 
 
 def _region(image: NDArray[Any], label: int, polygons: Any) -> dict[str, Any]:

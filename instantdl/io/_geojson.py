@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,11 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 
 from instantdl.exceptions import ImageError
-from instantdl.images import fill_polygon, outline_polygons
-from instantdl.io._write import write_whole
+from instantdl.images import fill_polygon
+from instantdl.io._objects import each_outline, read_json, write_json
 
 __all__ = ["read_geojson", "write_geojson"]
 
@@ -144,61 +142,7 @@ def write_geojson(
         for label, polygons in each_outline(labels)
     ]
     collection = {"type": "FeatureCollection", "features": features}
-    text = json.dumps(collection, separators=(",", ":"))
-    write_whole(Path(path), lambda file: file.write(text.encode()))
-
-
-def each_outline(labels: NDArray[Any]) -> list[tuple[int, Any]]:
-    """Return label and polygons of each object of an image.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (height, width)
-        Label image.
-
-    Returns
-    -------
-    list of tuple
-        In the order of the labels.
-
-    Raises
-    ------
-    ImageError
-        If `labels` is no 2D image of whole numbers.
-    """
-    labels = check_plane(labels)
-    result = []
-    numbers, positions = np.unique(labels, return_inverse=True)
-    positions = positions.reshape(labels.shape) + 1
-    for label, window in zip(numbers.tolist(), find_objects(positions), strict=True):
-        if label:
-            corner = np.array([window[1].start, window[0].start])
-            polygons = outline_polygons(labels[window] == label)
-            shifted = [[ring + corner for ring in rings] for rings in polygons]
-            result.append((label, shifted))
-    return result
-
-
-def check_plane(labels: NDArray[Any]) -> NDArray[Any]:
-    """Return a 2D label image, or raise ImageError.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (height, width)
-        Label image.
-
-    Returns
-    -------
-    ndarray of shape (height, width)
-        Of integers.
-    """
-    labels = np.asarray(labels)
-    if labels.ndim != 2 or labels.dtype.kind not in "biu":
-        raise ImageError(
-            "Objects can be written as polygons or runs for 2D label images of whole"
-            f" numbers only. Got shape {labels.shape} and {labels.dtype}."
-        )
-    return labels
+    write_json(Path(path), collection)
 
 
 def _features(path: Path) -> list[Any]:
@@ -213,27 +157,6 @@ def _features(path: Path) -> list[Any]:
             f" Got {type(found).__name__}."
         )
     return found
-
-
-def read_json(path: Path) -> Any:
-    """Return what a JSON file holds, or raise ImageError.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    object
-        Plain lists, dicts, strings and numbers.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: there is no such file.") from None
-    except (ValueError, RecursionError) as error:
-        raise ImageError(f"{path}: this is no valid JSON ({error}).") from None
 
 
 def _polygons(geometry: Any) -> list[Any]:
