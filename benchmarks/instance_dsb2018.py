@@ -48,7 +48,7 @@ def main():
         aggregated_jaccard=round(aggregated_jaccard(y_test, predicted), 4),
         **{k: round(float(scores[kind == k].mean()), 4) for k in np.unique(kind)},
         n_test=len(scores),
-        thresholds=[segmenter.foreground_threshold_, segmenter.seed_threshold_],
+        thresholds=[segmenter.foreground_threshold_, segmenter.object_threshold_],
         min_size=segmenter.min_size_,
         epochs=segmenter.n_epochs_,
         best_epoch=segmenter.best_epoch_,

@@ -80,6 +80,9 @@ class TrainingData:
 
     whole_images : bool
         Whether each image is one patch, of `patch_shape`, with one number as target.
+
+    finish : callable or None
+        Is applied to a target after it was moved.
     """
 
     images: Any
@@ -94,6 +97,7 @@ class TrainingData:
     max_validation: int = 48
     nearest: bool = True
     whole_images: bool = False
+    finish: Callable[[NDArray[Any]], NDArray[Any]] | None = None
 
 
 class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
@@ -423,6 +427,7 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
             normalizer=self.normalizer_,
             patch_shape=data.patch_shape,
             sample_weight=data.weight[indices],
+            finish=data.finish,
         )
 
     def _check_predict(self, X: Any) -> CheckedImages:

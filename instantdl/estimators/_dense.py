@@ -75,11 +75,18 @@ class DenseEstimator(BaseImageEstimator):
     directed_axes_: tuple[int, ...]
 
     def _settle_patches(
-        self, images: CheckedImages, n_outputs: int, *, width: float
+        self,
+        images: CheckedImages,
+        n_outputs: int,
+        *,
+        width: float,
+        geometry: tuple[Any, tuple[int, ...]] | None = None,
     ) -> None:
         """Choose patches, strides and precision from the training images.
 
-        `width` is that of the structures to find, in pixels.
+        `width` is that of the structures to find, in pixels; `geometry` by what each
+        level lowers the resolution, and the margin of tiles, unless they are those of
+        the U-Net or of a network of the user's.
         """
         from instantdl.networks import measure_network, unet_margin, unet_strides
         from instantdl.training import choose_precision
@@ -87,7 +94,9 @@ class DenseEstimator(BaseImageEstimator):
         rank = images.spatial_ndim
         shapes = np.array([images.shape(i) for i in range(len(images))])
         wanted = self._wanted_patch(shapes, rank, width)
-        if callable(self.network):
+        if geometry is not None:
+            self.strides_, self.margin_ = geometry
+        elif callable(self.network):
             network = self._build_network(n_outputs)()
             stride, self.margin_ = measure_network(network, n_outputs=n_outputs)
             self.strides_ = (stride,)
@@ -103,6 +112,9 @@ class DenseEstimator(BaseImageEstimator):
             pairs = zip(sizes[-1], step, strict=True)
             sizes.append(tuple(size // factor for size, factor in pairs))
         self.precision_ = choose_precision(self.precision, level_sizes=sizes)
+
+    def _n_filters(self) -> int:
+        return int(self.filters)
 
     def _check_fitted(self) -> None:
         super()._check_fitted()
@@ -189,7 +201,7 @@ class DenseEstimator(BaseImageEstimator):
             return lambda: self.network(shape, n_outputs)
         from instantdl.networks import build_unet
 
-        filters, rate = self.filters, self.dropout_rate
+        filters, rate = self._n_filters(), self.dropout_rate
         strides, dtype = self.strides_, self.precision_
         return lambda: build_unet(
             shape,
@@ -207,7 +219,7 @@ class DenseEstimator(BaseImageEstimator):
             self.spatial_ndim_in_,
             self.n_channels_in_,
             n_outputs,
-            self.filters,
+            self._n_filters(),
             self.strides_,
             self.dropout_rate,
             self.precision_,

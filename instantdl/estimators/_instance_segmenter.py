@@ -11,22 +11,22 @@ from instantdl._compat import Interval, StrOptions, with_callbacks
 from instantdl.estimators._arguments import check_groups, check_sample_weight
 from instantdl.estimators._base import TrainingData, now
 from instantdl.estimators._dense import DenseEstimator
+from instantdl.estimators._instance_methods import (
+    METHODS,
+    MaskRCNN,
+    Watershed,
+    mean_summary,
+    measure_objects,
+)
 from instantdl.estimators._instance_tables import (
     Instances,
     describe_draws,
     describe_instances,
 )
-from instantdl.estimators._instance_thresholds import smallest_size, tune_thresholds
+from instantdl.estimators._instance_thresholds import tune_thresholds
 from instantdl.estimators._survey import MaskSurvey, survey_masks
 from instantdl.estimators._uncertainty import check_kind, uncertainty_of
-from instantdl.images import (
-    CheckedImages,
-    MappedImages,
-    as_spacing,
-    centre_closeness,
-    check_images_and_masks,
-    grow_instances,
-)
+from instantdl.images import CheckedImages, as_spacing, check_images_and_masks
 from instantdl.metrics import average_precision
 
 if TYPE_CHECKING:
@@ -37,28 +37,36 @@ _MOST_TUNED = 32
 
 
 class InstanceSegmenter(DenseEstimator):
-    """Give every object of an image or volume a number, by a U-Net and a watershed.
+    """Give every object of an image or volume a number.
 
     Learns from images and their label images, and returns label images of the same
-    size for new images of any size. Objects may touch and have any form.
+    size for new images of any size. Objects may touch.
 
     Parameters
     ----------
-    network : {"unet"} or callable, default="unet"
-        A function `(input_shape, n_outputs) -> keras.Model` makes a network of your
-        own: fully convolutional, of output size equal to input size, without an
-        activation at its end. `n_outputs` is 2.
+    method : {"watershed", "mask_rcnn"}, default="watershed"
+        "watershed" learns with a U-Net where objects and their centres are, and
+        floods the one from the other: objects may have any form, and any size.
+        "mask_rcnn" learns boxes around objects and a mask in each [4]_, in 2D only:
+        objects may overlap in their boxes, but are compact.
 
-    filters : int, default=16
-        Filters of the U-Net's first level; doubled at each level below.
+    network : {"auto", "unet", "resnet18", "resnet50"} or callable, default="auto"
+        "auto" is the U-Net for the watershed and the smaller residual network for
+        Mask R-CNN. For the watershed a function `(input_shape, n_outputs) ->
+        keras.Model` makes a network of your own: fully convolutional, of output size
+        equal to input size, without an activation at its end. `n_outputs` is 2.
+
+    filters : int or "auto", default="auto"
+        Filters of the network's first level, doubled at each level below; "auto" is
+        16 for a U-Net and 64 for a residual network.
 
     levels : int, default=4
         How often the U-Net halves the resolution. Axes that are too short for that
         are halved less often.
 
     dropout_rate : float, default=0.2
-        Fraction of channels that are dropped in the deeper encoder, in training and
-        in `predict_uncertainty`.
+        Fraction of channels that are dropped in the U-Net's deeper encoder, or in
+        the heads of Mask R-CNN, in training and in `predict_uncertainty`.
 
     spacing : float, sequence of float or None, default=None
         Size of a pixel along each axis, for volumes whose planes lie farther apart
@@ -68,9 +76,10 @@ class InstanceSegmenter(DenseEstimator):
         From which probability on a pixel belongs to an object. "tuned" takes what
         gives the best mean average precision on the images held back.
 
-    seed_threshold : float or "tuned", default="tuned"
-        From which closeness to its centre on a pixel belongs to the seed of an
-        object; see `instantdl.images.grow_instances`.
+    object_threshold : float or "tuned", default="tuned"
+        From where on there is an object: for the watershed from which closeness to
+        its centre on a pixel belongs to the seed of one, see
+        `instantdl.images.grow_instances`; for Mask R-CNN from which score on a box.
 
     min_size : int or "auto", default="auto"
         Objects of fewer pixels are dropped; "auto" is half the size below which one
@@ -153,15 +162,22 @@ default="percentile"
 
     Attributes
     ----------
-    foreground_threshold_, seed_threshold_ : float
+    foreground_threshold_, object_threshold_ : float
         Thresholds in use.
 
     min_size_ : int
         Least size of an object, in pixels.
 
+    anchors_ : tuple of tuple of (float, float)
+        Heights and widths that boxes are looked for with in each level of Mask
+        R-CNN, from the training objects; empty for the watershed.
+
+    max_objects_ : int
+        Objects of a patch that Mask R-CNN learns from at most; 0 for the watershed.
+
     history_ : dict of str to list of float
-        "loss", "val_loss" and "learning_rate" of each epoch; "val_loss" is by how
-        much both maps are wrong, by which the best weights are chosen.
+        "loss", "val_loss" and "learning_rate" of each epoch; by "val_loss" the best
+        weights are chosen: for the watershed by how much both maps are wrong.
 
     n_epochs_ : int
         Epochs done.
@@ -198,10 +214,14 @@ default="percentile"
 
     Notes
     -----
-    The U-Net [2]_ learns two maps: the foreground, and how close a pixel is to the
-    centre of its object, measured within the object as for the flows of [1]_. What
-    is close to a centre is a seed, from which a watershed floods the foreground. The
-    maps of tiles are put together before that, so objects may be larger than a tile.
+    For the watershed the U-Net [2]_ learns two maps: the foreground, and how close a
+    pixel is to the centre of its object, measured within the object as for the flows
+    of [1]_. What is close to a centre is a seed, from which a watershed floods the
+    foreground. The maps of tiles are put together before that, so objects may be
+    larger than a tile.
+
+    Of what Mask R-CNN finds in overlapping tiles, an object comes from the tile that
+    its centre lies in; pieces of what is larger are put together where they agree.
 
     References
     ----------
@@ -209,6 +229,7 @@ default="percentile"
        segmentation", Nature Methods 18, 100, 2021.
     .. [2] Ronneberger, Fischer, Brox. "U-Net", MICCAI 2015.
     .. [3] Gal, Ghahramani. "Dropout as a Bayesian approximation", ICML 2016.
+    .. [4] He et al. "Mask R-CNN", ICCV 2017.
 
     Examples
     --------
@@ -226,35 +247,46 @@ default="percentile"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **DenseEstimator._parameter_constraints,
+        "method": [StrOptions(set(METHODS))],
+        "network": [StrOptions({"auto", "unet", "resnet18", "resnet50"}), callable],
+        "filters": [StrOptions({"auto"}), Interval(Integral, 1, 1024, closed="both")],
         "spacing": [Interval(Real, 0, None, closed="neither"), "array-like", None],
         "foreground_threshold": [
             Interval(Real, 0, 1, closed="both"),
             StrOptions({"tuned"}),
         ],
-        "seed_threshold": [Interval(Real, 0, 1, closed="both"), StrOptions({"tuned"})],
+        "object_threshold": [
+            Interval(Real, 0, 1, closed="both"),
+            StrOptions({"tuned"}),
+        ],
         "min_size": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
     }
     _fitted_constraints: ClassVar[dict[str, list[Any]]] = {
         **DenseEstimator._fitted_constraints,
         "foreground_threshold_": [Interval(Real, 0, 1, closed="both")],
-        "seed_threshold_": [Interval(Real, 0, 1, closed="both")],
+        "object_threshold_": [Interval(Real, 0, 1, closed="both")],
         "min_size_": [Interval(Integral, 0, None, closed="left")],
+        "anchors_": [tuple],
+        "max_objects_": [Interval(Integral, 0, None, closed="left")],
     }
 
     foreground_threshold_: float
-    seed_threshold_: float
+    object_threshold_: float
     min_size_: int
+    anchors_: tuple[Any, ...]
+    max_objects_: int
 
     def __init__(
         self,
         *,
-        network: Any = "unet",
-        filters: int = 16,
+        method: str = "watershed",
+        network: Any = "auto",
+        filters: int | str = "auto",
         levels: int = 4,
         dropout_rate: float = 0.2,
         spacing: Any = None,
         foreground_threshold: float | str = "tuned",
-        seed_threshold: float | str = "tuned",
+        object_threshold: float | str = "tuned",
         min_size: int | str = "auto",
         optimizer: str = "adam",
         learning_rate: float = 3e-3,
@@ -276,13 +308,14 @@ default="percentile"
         log_dir: Any = None,
         verbose: int = 0,
     ) -> None:
+        self.method = method
         self.network = network
         self.filters = filters
         self.levels = levels
         self.dropout_rate = dropout_rate
         self.spacing = spacing
         self.foreground_threshold = foreground_threshold
-        self.seed_threshold = seed_threshold
+        self.object_threshold = object_threshold
         self.min_size = min_size
         self.optimizer = optimizer
         self.learning_rate = learning_rate
@@ -340,6 +373,7 @@ default="percentile"
         """
         started = now()
         self._check_parameters()
+        self._method().check()
         seeds = self._draw_seeds()
         n_channels = getattr(self, "n_channels_in_", None) if self.warm_start else None
         images, labels = check_images_and_masks(X, y, n_channels=n_channels)
@@ -348,20 +382,22 @@ default="percentile"
         groups = check_groups(groups, len(images))
         survey = survey_masks(labels, seeds[2], instances=True)
         self._settle(images, labels, survey, seeds)
+        method = self._method()
         images, labels, training, validation = self._hold_back(
             images, labels, survey.strata(), groups, seeds[1]
         )
         data = TrainingData(
             images=images,
-            targets=MappedImages(labels, self._target_maps),
-            encode=lambda crop: crop.astype(np.float32) / 255,
+            targets=method.targets(labels),
+            encode=method.encode,
             weight=np.resize(weight, len(images)),
             training=training,
             validation=validation,
             class_weight=np.ones(2),
             patch_shape=self.patch_shape_,
             places=[survey.places[i] for i in training],
-            nearest=False,
+            nearest=method.nearest,
+            finish=method.finish,
         )
         listeners = self._listeners(X, y)
         self._train(data, seeds, started, listeners, told_apart_by=[survey.counts])
@@ -370,12 +406,6 @@ default="percentile"
         for listener in listeners:
             listener.finish()
         return self
-
-    def _target_maps(self, labels: NDArray[Any]) -> NDArray[np.uint8]:
-        """Return foreground and closeness in steps of 1 / 255: they are kept."""
-        closeness = centre_closeness(labels, spacing=self.spacing)
-        maps = np.stack([labels > 0, closeness], axis=-1)
-        return np.ceil(255 * maps).astype(np.uint8)
 
     def _settle(
         self, images: CheckedImages, labels: Any, survey: MaskSurvey, seeds: list[int]
@@ -390,53 +420,58 @@ default="percentile"
         if self.warm_start and hasattr(self, "_weights"):
             self._check_warm_start(images.spatial_ndim)
             return
+        method, sizes = self._method(), measure_objects(labels)
         self._settle_images(images, seeds[3])
         self.directed_axes_ = survey.directed_axes
-        self._settle_patches(images, 2, width=survey.width)
-        given = self.min_size
-        self.min_size_ = smallest_size(labels) if given == "auto" else int(given)
+        self._settle_patches(
+            images, 2, width=survey.width, geometry=method.geometry(sizes)
+        )
+        method.settle(sizes)
+        # Half the size below which hardly any object is.
+        smallest = int(np.quantile(sizes.areas, 0.01) / 2)
+        self.min_size_ = smallest if self.min_size == "auto" else int(self.min_size)
         # Callbacks predict before there is anything to tune these on.
         self._tune(images.take([]), labels.take([]))
+
+    def _method(self) -> Watershed | MaskRCNN:
+        return METHODS[self.method](self)
+
+    def _n_filters(self) -> int:
+        wanted = self.filters
+        return self._method().filters if wanted == "auto" else int(wanted)
 
     def _n_outputs(self) -> int:
         return 2
 
     def _network_spec(self) -> "NetworkSpec":
-        from instantdl.networks import build_instance_loss, judge_instances
-        from instantdl.training import NetworkSpec, instance_maps, instance_summary
-
-        return NetworkSpec(
-            key=("instances", *self._network_key(2)),
-            build=self._build_network(2),
-            loss=build_instance_loss(),
-            activate=instance_maps,
-            summarise=instance_summary,
-            optimizer=self.optimizer,
-            judge=judge_instances,
-            draws_own_weights=callable(self.network),
-        )
+        return self._method().spec()  # type: ignore[return-value]
 
     def _tune(self, images: CheckedImages, labels: Any) -> None:
         """Set the thresholds, by images held back where they are to be tuned."""
-        wanted = self.foreground_threshold, self.seed_threshold
-        tuned = (0.5, 0.5)
-        if "tuned" in wanted and len(images):
-            maps = [values for _, values in self._each_image(images)]
-            tuned = tune_thresholds(maps, list(labels), min_size=self.min_size_)
-        self.foreground_threshold_, self.seed_threshold_ = (
-            default if value == "tuned" else float(value)
-            for value, default in zip(wanted, tuned, strict=True)
-        )
+        given = [
+            None if value == "tuned" else float(value)
+            for value in (self.foreground_threshold, self.object_threshold)
+        ]
+        if None in given and len(images):
+            method, least = self._method(), self.min_size_
+            foreground, start = tune_thresholds(
+                lambda found, *thresholds: method.grow(found, *thresholds, least)[0],
+                [found for _, found in method.find(images)],
+                list(labels),
+                foreground=given[0],
+                start=given[1],
+            )
+        else:
+            foreground, start = (0.5 if value is None else value for value in given)
+        self.foreground_threshold_, self.object_threshold_ = foreground, start
 
-    def _grow(
-        self, foreground: NDArray[Any], closeness: NDArray[Any]
-    ) -> NDArray[np.int32]:
-        return grow_instances(
-            foreground,
-            closeness,
-            foreground_threshold=self.foreground_threshold_,
-            seed_threshold=self.seed_threshold_,
-            min_size=self.min_size_,
+    def _grow(self, evidence: Any) -> tuple[NDArray[np.int32], Any, Any]:
+        """Return the label image of an image, and score and class where known."""
+        return self._method().grow(
+            evidence,
+            self.foreground_threshold_,
+            self.object_threshold_,
+            self.min_size_,
         )
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -460,8 +495,8 @@ default="percentile"
         """
         images = self._check_predict(X)
         result = self._empty_result(images, np.int32)
-        for number, maps in self._each_image(images):
-            result[number] = self._grow(maps[..., 0], maps[..., 1])
+        for number, evidence in self._method().find(images):
+            result[number] = self._grow(evidence)[0]
         return result
 
     def predict_instances(self, X: Any, *, n_draws: int = 0) -> list[Instances]:
@@ -493,10 +528,11 @@ default="percentile"
             If there are to be draws and the network has no dropout.
         """
         images = self._check_predict(X)
-        found = []
-        for _, maps in self._each_image(images):
-            labels = self._grow(maps[..., 0], maps[..., 1])
-            found.append(Instances(labels, describe_instances(labels, maps[..., 0])))
+        method, found = self._method(), []
+        for _, evidence in method.find(images):
+            labels, scores, _ = self._grow(evidence)
+            table = describe_instances(labels, method.foreground(evidence), scores)
+            found.append(Instances(labels, table))
         if not n_draws:
             return found
         with self._borrowed() as network:
@@ -510,14 +546,12 @@ default="percentile"
         self, image: CheckedImages, instances: Instances, noise: NDArray[Any]
     ) -> Instances:
         """Add how steadily its objects are found to the table of an image."""
-        draws: list[NDArray[np.int32]] = []
-        total: Any = 0
-        for row in noise:
-            _, values = next(self._each_image(image, row[np.newaxis]))
-            draws.append(self._grow(values[..., 1], values[..., 3]))
-            total = total + values[..., :3]
-        uncertainty = uncertainty_of(total / len(noise), "total")
-        columns = describe_draws(instances.labels, draws, uncertainty)
+        method = self._method()
+        draws = list(method.draw(image, noise))
+        summary = mean_summary(method.foreground(evidence) for evidence in draws)
+        uncertainty = uncertainty_of(summary, "total")
+        grown = [self._grow(evidence)[0] for evidence in draws]
+        columns = describe_draws(instances.labels, grown, uncertainty)
         return Instances(
             instances.labels, pd.concat([instances.table, columns], axis=1)
         )
@@ -557,8 +591,8 @@ default="percentile"
         with self._borrowed() as network:
             noise = self._noise(n_draws, network.n_noise)
         result = self._empty_result(images, np.float32)
-        for number, values in self._each_image(images, noise):
-            result[number] = uncertainty_of(values[..., :3], kind).astype(np.float32)
+        for number, summary in self._method().summarise(images, noise):
+            result[number] = uncertainty_of(summary, kind).astype(np.float32)
         return result
 
     def score(self, X: Any, y: Any) -> float:

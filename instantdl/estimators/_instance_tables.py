@@ -39,7 +39,9 @@ class Instances:
     table: pd.DataFrame
 
 
-def describe_instances(labels: NDArray, foreground: NDArray) -> pd.DataFrame:
+def describe_instances(
+    labels: NDArray, foreground: NDArray, scores: NDArray | None = None
+) -> pd.DataFrame:
     """Return label, score, size and place of each object of an image.
 
     Parameters
@@ -50,6 +52,9 @@ def describe_instances(labels: NDArray, foreground: NDArray) -> pd.DataFrame:
     foreground : ndarray of shape (*spatial,)
         Probability of the foreground.
 
+    scores : ndarray of shape (n_objects,), default=None
+        How sure each object is; None is the mean probability of its pixels.
+
     Returns
     -------
     pandas.DataFrame
@@ -57,9 +62,11 @@ def describe_instances(labels: NDArray, foreground: NDArray) -> pd.DataFrame:
     """
     n = int(labels.max(initial=0))
     numbers = np.arange(1, n + 1)
+    if scores is None:
+        scores = ndimage.mean(foreground, labels, numbers) if n else np.empty(0)
     table = {
         "label": numbers,
-        "score": ndimage.mean(foreground, labels, numbers) if n else np.empty(0),
+        "score": scores,
         "area": np.bincount(labels.ravel(), minlength=n + 1)[1:],
     }
     windows = ndimage.find_objects(labels)

@@ -9,6 +9,7 @@ from instantdl.images._checks import (
 )
 from instantdl.images._collection import ImageCollection
 from instantdl.images._crops import Crops, split_ends
+from instantdl.images._detections import DetectedObjects, join_detections
 from instantdl.images._instance_maps import centre_closeness, grow_instances
 from instantdl.images._labels import (
     as_spacing,
@@ -37,6 +38,7 @@ __all__ = [
     "CheckedMasks",
     "CheckedTargets",
     "Crops",
+    "DetectedObjects",
     "ImageCollection",
     "MappedImages",
     "Normalizer",
@@ -50,6 +52,7 @@ __all__ = [
     "common_shape",
     "fill_polygon",
     "grow_instances",
+    "join_detections",
     "label_mask",
     "labels_to_masks",
     "masks_to_labels",

@@ -15,6 +15,7 @@ from instantdl.networks._dropout import (  # noqa: E402
     ChannelDropout,
     count_noise,
     dropout_noise,
+    repeated_noise,
 )
 from instantdl.networks._efficientnet import build_efficientnet_lite  # noqa: E402
 from instantdl.networks._imagenet import imagenet_weights  # noqa: E402
@@ -23,6 +24,12 @@ from instantdl.networks._instance_losses import (  # noqa: E402
     judge_instances,
 )
 from instantdl.networks._losses import LOSSES, build_loss  # noqa: E402
+from instantdl.networks._mask_rcnn import (  # noqa: E402
+    Detections,
+    Detector,
+    build_mask_rcnn,
+    choose_anchors,
+)
 from instantdl.networks._measure import measure_network  # noqa: E402
 from instantdl.networks._regression_losses import (  # noqa: E402
     REGRESSION_LOSSES,
@@ -41,19 +48,24 @@ __all__ = [
     "LOSSES",
     "REGRESSION_LOSSES",
     "ChannelDropout",
+    "Detections",
+    "Detector",
     "NormalizedConvolution",
     "NormalizedDepthwiseConvolution",
     "build_efficientnet_lite",
     "build_instance_loss",
     "build_loss",
+    "build_mask_rcnn",
     "build_regression_loss",
     "build_resnet",
     "build_unet",
+    "choose_anchors",
     "count_noise",
     "dropout_noise",
     "imagenet_weights",
     "judge_instances",
     "measure_network",
+    "repeated_noise",
     "split_at_dropout",
     "split_variance",
     "unet_margin",

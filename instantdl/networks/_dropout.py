@@ -38,6 +38,31 @@ def dropout_noise(noise: Any) -> Iterator[None]:
         _noise.reset(token)
 
 
+@contextmanager
+def repeated_noise(times: Any) -> Iterator[None]:
+    """Use every row of the noise so many times inside the block.
+
+    For layers that see several parts of each sample, one after the other.
+
+    Parameters
+    ----------
+    times : int or tensor
+        Parts of each sample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.networks import ChannelDropout, dropout_noise, repeated_noise
+    >>> layer = ChannelDropout(0.5)
+    >>> with dropout_noise(np.array([[0.9], [0.1]], "float32")), repeated_noise(2):
+    ...     np.asarray(layer(np.ones((4, 1), "float32")))[:, 0]
+    array([2., 2., 0., 0.], dtype=float32)
+    """
+    noise = _noise.get()
+    with dropout_noise(None if noise is None else tf.repeat(noise, times, axis=0)):
+        yield
+
+
 class ChannelDropout(keras.layers.Layer):
     """Drop whole channels, by noise that is handed in rather than drawn inside.
 

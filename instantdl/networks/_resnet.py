@@ -76,10 +76,51 @@ def build_resnet(
     >>> build_resnet((28, 28, 1), 10, depth=18, filters=2).output_shape
     (None, 10)
     """
-    layer = _Layers(dtype)
     inputs = keras.Input(tuple(input_shape), dtype="float32")
-    x = layer.stem(inputs, filters)
+    side = min(length or _QUARTERED_FROM for length in inputs.shape[1:-1])
+    stages = resnet_stages(
+        inputs,
+        depth=depth,
+        filters=filters,
+        stem_stride=1 if side < _HALVED_FROM else 2 if side < _QUARTERED_FROM else 4,
+        dropout_rate=dropout_rate,
+        dtype=dtype,
+    )
+    outputs = classification_head(stages[-1], n_outputs, dropout_rate=dropout_rate)
+    return keras.Model(inputs, outputs, name=f"resnet{depth}")
+
+
+def resnet_stages(
+    inputs: Any,
+    *,
+    depth: int,
+    filters: int,
+    stem_stride: int,
+    dtype: str,
+    dropout_rate: float = 0.0,
+) -> list[Any]:
+    """Return the feature maps at the end of each stage of a residual network.
+
+    Parameters
+    ----------
+    inputs : tensor of shape (n_samples, height, width, channels)
+        Images.
+
+    depth, filters, dropout_rate, dtype
+        As for `build_resnet`.
+
+    stem_stride : {1, 2, 4}
+        By what the resolution is lowered before the first stage.
+
+    Returns
+    -------
+    list of tensor
+        Four maps, each of half the resolution of the one before.
+    """
+    layer = _Layers(dtype)
+    x = layer.stem(inputs, filters, stem_stride)
     block = layer.basic_block if depth == 18 else layer.bottleneck
+    stages = []
     n_stages = len(_BLOCKS[depth])
     for stage, n_blocks in enumerate(_BLOCKS[depth]):
         rate = dropout_rate if stage >= n_stages - _STAGES_WITH_DROPOUT else 0.0
@@ -91,8 +132,8 @@ def build_resnet(
                 dropout_rate=rate,
                 name=f"stage{stage + 1}_block{number + 1}",
             )
-    outputs = classification_head(x, n_outputs, dropout_rate=dropout_rate)
-    return keras.Model(inputs, outputs, name=f"resnet{depth}")
+        stages.append(x)
+    return stages
 
 
 class _Layers:
@@ -107,13 +148,11 @@ class _Layers:
     def dropout(self, x: Any, rate: float) -> Any:
         return ChannelDropout(rate, dtype=self.dtype)(x)
 
-    def stem(self, x: Any, filters: int) -> Any:
-        side = min(length or _QUARTERED_FROM for length in x.shape[1:-1])
-        if side >= _QUARTERED_FROM:
-            x = self.convolve(x, filters, 7, strides=2, name="stem")
-            return keras.layers.MaxPooling2D(3, 2, padding="same", dtype=self.dtype)(x)
-        strides = 2 if side >= _HALVED_FROM else 1
-        return self.convolve(x, filters, 3, strides=strides, name="stem")
+    def stem(self, x: Any, filters: int, stride: int) -> Any:
+        if stride < 4:
+            return self.convolve(x, filters, 3, strides=stride, name="stem")
+        x = self.convolve(x, filters, 7, strides=2, name="stem")
+        return keras.layers.MaxPooling2D(3, 2, padding="same", dtype=self.dtype)(x)
 
     def basic_block(
         self, x: Any, filters: int, *, strides: int, dropout_rate: float, name: str

@@ -12,6 +12,12 @@ from instantdl.training._batches import (  # noqa: E402
     validation_batches,
 )
 from instantdl.training._checkpoint import Checkpoint  # noqa: E402
+from instantdl.training._detection import (  # noqa: E402
+    CompiledDetector,
+    DetectorSpec,
+    Found,
+    detect_parts,
+)
 from instantdl.training._fit import (  # noqa: E402
     EpochListener,
     FitSettings,
@@ -53,10 +59,13 @@ from instantdl.training._split import split_validation  # noqa: E402
 __all__ = [
     "Batch",
     "Checkpoint",
+    "CompiledDetector",
     "CompiledNetwork",
+    "DetectorSpec",
     "EpochListener",
     "FitSettings",
     "FitState",
+    "Found",
     "LabelledImages",
     "Logs",
     "NetworkSpec",
@@ -70,6 +79,7 @@ __all__ = [
     "class_probabilities",
     "class_summary",
     "class_votes",
+    "detect_parts",
     "draw_images",
     "draw_parts",
     "fit_network",

@@ -50,6 +50,9 @@ class PatchSource:
     sample_weight : ndarray of shape (n_samples,)
         Weight of each image in the loss.
 
+    finish : callable or None, default=None
+        Is applied to the target of a patch after augmentation.
+
     Examples
     --------
     >>> import numpy as np
@@ -70,6 +73,7 @@ class PatchSource:
     normalizer: Normalizer
     patch_shape: Sequence[int]
     sample_weight: np.ndarray
+    finish: Callable[[np.ndarray], np.ndarray] | None = None
     _kept: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     _kept_bytes: int = 0
     _statistics: dict[int, Any] = field(default_factory=dict)
@@ -114,6 +118,10 @@ class PatchSource:
             _pad_target(self.encode(np.asarray(target[window])), self.patch_shape),
         )
 
+    def finished(self, target: np.ndarray) -> np.ndarray:
+        """Return an encoded target, moved or not, as the loss takes it."""
+        return target if self.finish is None else self.finish(target)
+
 
 @dataclass
 class LabelledImages(PatchSource):
@@ -127,7 +135,7 @@ class LabelledImages(PatchSource):
     targets : sequence of int
         Class of each image.
 
-    encode, normalizer, patch_shape, sample_weight
+    encode, normalizer, patch_shape, sample_weight, finish
         As for `PatchSource`.
 
     Examples
@@ -263,7 +271,7 @@ class TrainingBatches:
                 moved = target if target.ndim else None
                 x, moved = self.augmentation(x, moved, rng=rng, nearest=self.nearest)
                 target = target if moved is None else moved
-            pairs.append((x, target))
+            pairs.append((x, self.source.finished(target)))
         rng = np.random.default_rng([self.seed, epoch, step, self.batch_size])
         return Batch(
             np.stack([x for x, _ in pairs]),
@@ -343,7 +351,7 @@ def validation_batches(
         batches.append(
             Batch(
                 np.stack([x for x, _ in crops]),
-                np.stack([target for _, target in crops]),
+                np.stack([source.finished(target) for _, target in crops]),
                 weight,
                 np.zeros((batch_size, 0), np.float32),
             )

@@ -77,6 +77,10 @@ class NetworkSpec:
     judge: Callable[..., Any] | None = None
     draws_own_weights: bool = False
 
+    def compiled(self) -> "CompiledNetwork":
+        """Build the network and return it with its optimizer and functions."""
+        return CompiledNetwork(self)
+
 
 class CompiledNetwork:
     """A network, its optimizer and its traced functions.
@@ -126,17 +130,17 @@ class CompiledNetwork:
 
     def _make_functions(self) -> None:
         images = [tf.TensorSpec(self.model.input_shape, tf.float32)]
-        self._train = _trace(self._train_step)
-        self._train_frozen = _trace(self._frozen_train_step)
-        self._evaluate = _trace(self._loss_step)
-        self._predict = _trace(self._predict_step, images)
+        self._train = trace(self._train_step)
+        self._train_frozen = trace(self._frozen_train_step)
+        self._evaluate = trace(self._loss_step)
+        self._predict = trace(self._predict_step, images)
         parts = split_at_dropout(self.model) if self.n_noise else None
         if parts is not None:
             self._first, self._second = parts
-            self._features = _trace(self._features_step, images)
+            self._features = trace(self._features_step, images)
             features = [tf.TensorSpec(x.shape, x.dtype) for x in self._second.inputs]
             noise = tf.TensorSpec((None, self.n_noise), tf.float32)
-            self._draw = _trace(self._draw_step, [features, noise])
+            self._draw = trace(self._draw_step, [features, noise])
 
     def _train_step(self, *batch: Any) -> Any:
         return self._optimize(*batch, training=True)
@@ -157,8 +161,7 @@ class CompiledNetwork:
         self.n_traces += 1
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape, dropout_noise(noise if self.n_noise else None):
-            logits = self.model(x, training=training)
-            loss = self.spec.loss(target, logits, class_weight, sample_weight)
+            loss = self._loss(x, target, class_weight, sample_weight, training)
         gradients = tape.gradient(loss, variables)
         # On its own the optimizer would add up the gradients of all replicas, by a
         # function of which TensorFlow keeps the whole traced graph for ever.
@@ -166,6 +169,12 @@ class CompiledNetwork:
             lambda _: self.optimizer.apply(gradients, variables)
         )
         return loss
+
+    def _loss(
+        self, x: Any, target: Any, class_weight: Any, sample_weight: Any, training: bool
+    ) -> Any:
+        logits = self.model(x, training=training)
+        return self.spec.loss(target, logits, class_weight, sample_weight)
 
     def _loss_step(
         self, x: Any, target: Any, class_weight: Any, sample_weight: Any
@@ -269,7 +278,21 @@ class CompiledNetwork:
             variable.assign(tf.cast(value, variable.dtype))
 
 
-def _trace(function: Callable[..., Any], signature: Any = None) -> Any:
+def trace(function: Callable[..., Any], signature: Any = None) -> Any:
+    """Return a function that TensorFlow runs as a graph, traced once for a signature.
+
+    Parameters
+    ----------
+    function : callable
+        Of tensors.
+
+    signature : sequence of tf.TensorSpec, default=None
+        What it takes; None traces anew for every shape.
+
+    Returns
+    -------
+    callable
+    """
     # There is no Python control flow in these for AutoGraph to translate.
     traced = tf.function(
         function, input_signature=signature, reduce_retracing=True, autograph=False
@@ -317,7 +340,7 @@ def borrow_network(spec: NetworkSpec) -> Iterator[CompiledNetwork]:
         idle = _cache.get(spec.key, [])
         network = idle.pop() if idle else None
     if network is None:
-        network = CompiledNetwork(spec)
+        network = spec.compiled()
     try:
         yield network
     finally:

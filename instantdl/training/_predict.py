@@ -114,7 +114,9 @@ class Part(NamedTuple):
     values: np.ndarray
 
 
-class _Window(NamedTuple):
+class Window(NamedTuple):
+    """A tile with what the network sees of it, normalised."""
+
     number: int
     tile: Tile
     x: np.ndarray
@@ -147,7 +149,7 @@ def predict_parts(
     Part
         Values of shape (*tile, n_outputs), float32, image by image, in order.
     """
-    for batch in _batches(_windows(images, normalizer, tiling)):
+    for batch in batches_of(windows_of(images, normalizer, tiling)):
         values = network.predict(np.stack([window.x for window in batch]))
         for window, value in zip(batch, values, strict=True):
             yield Part(window.number, window.tile.outer, value[window.tile.inner])
@@ -180,7 +182,7 @@ def draw_parts(
     Part
         Means over the draws of what the network's `summarise` gives.
     """
-    for window in _windows(images, normalizer, tiling):
+    for window in windows_of(images, normalizer, tiling):
         features = network.features(window.x[np.newaxis])
         pixels = int(np.prod(window.x.shape[:-1]))
         step = max(_WINDOWS_PER_BATCH, _PIXELS_PER_BATCH // pixels)
@@ -268,20 +270,20 @@ def _image_batches(
         yield np.stack(batch + batch[-1:] * missing)
 
 
-def _windows(
+def windows_of(
     images: Sequence[np.ndarray], normalizer: Normalizer, tiling: Tiling
-) -> Iterator[_Window]:
+) -> Iterator[Window]:
     for index, image in enumerate(images):
         statistics = normalizer.statistics(image)
         for tile in tiling.tiles(image.shape[:-1]):
             x = normalizer.apply(image[tile.window], statistics)
             shape = [axis.stop - axis.start for axis in tile.window]
-            yield _Window(index, tile, pad_to(x, shape))
+            yield Window(index, tile, pad_to(x, shape))
 
 
-def _batches(windows: Iterator[_Window]) -> Iterator[list[_Window]]:
+def batches_of(windows: Iterator[Window]) -> Iterator[list[Window]]:
     """Put windows of one shape together, as many as are worth it."""
-    batch: list[_Window] = []
+    batch: list[Window] = []
     for window in windows:
         pixels = int(np.prod(window.x.shape[:-1]))
         full = (

@@ -135,14 +135,14 @@ def test_an_image_without_objects_has_an_empty_table(fitted):
 def test_thresholds_are_tuned_or_as_given(fitted, nuclei):
     X, y = nuclei
     assert 0 < fitted.foreground_threshold_ < 1
-    assert 0 < fitted.seed_threshold_ < 1
+    assert 0 < fitted.object_threshold_ < 1
     given = InstanceSegmenter(
         **SMALL | {"epochs": 1},
         foreground_threshold=0.25,
-        seed_threshold=0.75,
+        object_threshold=0.75,
         min_size=7,
     ).fit(X, y)
-    thresholds = given.foreground_threshold_, given.seed_threshold_, given.min_size_
+    thresholds = given.foreground_threshold_, given.object_threshold_, given.min_size_
     assert thresholds == (0.25, 0.75, 7)
 
 

@@ -1,0 +1,396 @@
+"""The ways to find objects: what each learns, and how objects come of it."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, special
+from skimage.measure import label
+
+from instantdl.images import (
+    CheckedImages,
+    DetectedObjects,
+    MappedImages,
+    centre_closeness,
+    grow_instances,
+    join_detections,
+    relabel,
+    round_up,
+)
+
+if TYPE_CHECKING:
+    from instantdl.estimators._instance_segmenter import InstanceSegmenter
+    from instantdl.training import DetectorSpec, NetworkSpec
+
+_N_LEVELS = 4
+# An object that is smaller, in pixels, is looked for in maps of twice the resolution.
+_SMALL_OBJECT = 24.0
+_SLIVER = 4
+_MARGINS = 32, 128
+_FEWEST_OBJECTS, _MOST_OBJECTS, _MOST_FOUND = 16, 256, 1024
+
+
+@dataclass(frozen=True)
+class ObjectSizes:
+    """What the objects of the training images measure.
+
+    Attributes
+    ----------
+    areas : ndarray of shape (n_objects,)
+        In pixels.
+
+    boxes : ndarray of shape (n_objects, n_axes)
+        Lengths of the box around each.
+
+    densities : ndarray of shape (n_samples,)
+        Objects per pixel of each image.
+    """
+
+    areas: NDArray[Any]
+    boxes: NDArray[Any]
+    densities: NDArray[Any]
+
+
+def measure_objects(labels: Any) -> ObjectSizes:
+    """Measure all objects of label images.
+
+    Parameters
+    ----------
+    labels : sequence of ndarray of shape (*spatial,)
+        0 is the background.
+
+    Returns
+    -------
+    ObjectSizes
+    """
+    areas, boxes, densities = [], [], []
+    for image in labels:
+        numbers = relabel(image)
+        windows = ndimage.find_objects(numbers)
+        areas.append(np.bincount(numbers.ravel())[1:])
+        boxes += [[axis.stop - axis.start for axis in window] for window in windows]
+        densities.append(len(windows) / image.size)
+    ndim = labels[0].ndim
+    return ObjectSizes(
+        np.concatenate(areas), np.reshape(boxes, (-1, ndim)), np.array(densities)
+    )
+
+
+class Watershed:
+    """Foreground and closeness to centres by a U-Net, then a watershed.
+
+    Parameters
+    ----------
+    segmenter : InstanceSegmenter
+        Whose parameters and fitted attributes are used.
+    """
+
+    filters = 16
+    nearest = False
+    finish = None
+
+    def __init__(self, segmenter: "InstanceSegmenter") -> None:
+        self.segmenter = segmenter
+
+    def check(self) -> None:
+        """Raise unless the network is one for this method."""
+        network = self.segmenter.network
+        if not callable(network) and network not in {"auto", "unet"}:
+            raise ValueError(
+                "`network` must be 'auto', 'unet' or callable for method='watershed'. "
+                f"Got {network!r}. Use it with method='mask_rcnn'."
+            )
+
+    def geometry(self, sizes: ObjectSizes) -> None:
+        """Return None: those of the U-Net, or of a network of the user's."""
+
+    def settle(self, sizes: ObjectSizes) -> None:
+        """Set the fitted attributes of this method."""
+        self.segmenter.anchors_ = ()
+        self.segmenter.max_objects_ = 0
+
+    def targets(self, labels: Any) -> Any:
+        """Return what the network learns from label images."""
+        return MappedImages(labels, self._maps)
+
+    def encode(self, crop: NDArray[Any]) -> NDArray[Any]:
+        """Return a crop of a target as the loss takes it."""
+        return crop.astype(np.float32) / 255
+
+    def _maps(self, labels: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return foreground and closeness in steps of 1 / 255: they are kept."""
+        closeness = centre_closeness(labels, spacing=self.segmenter.spacing)
+        maps = np.stack([labels > 0, closeness], axis=-1)
+        return np.ceil(255 * maps).astype(np.uint8)
+
+    def spec(self) -> "NetworkSpec":
+        """Describe the fitted network."""
+        from instantdl.networks import build_instance_loss, judge_instances
+        from instantdl.training import NetworkSpec, instance_maps, instance_summary
+
+        segmenter = self.segmenter
+        return NetworkSpec(
+            key=("instances", *segmenter._network_key(2)),
+            build=segmenter._build_network(2),
+            loss=build_instance_loss(),
+            activate=instance_maps,
+            summarise=instance_summary,
+            optimizer=segmenter.optimizer,
+            judge=judge_instances,
+            draws_own_weights=callable(segmenter.network),
+        )
+
+    def find(self, images: CheckedImages) -> Iterator[tuple[int, Any]]:
+        """Yield number and evidence of each image: foreground and closeness."""
+        yield from self.segmenter._each_image(images)
+
+    def draw(self, image: CheckedImages, noise: NDArray[Any]) -> Iterator[Any]:
+        """Yield the evidence that each sampled network finds in one image."""
+        for row in noise:
+            _, values = next(self.segmenter._each_image(image, row[np.newaxis]))
+            yield values[..., [1, 3]]
+
+    def summarise(
+        self, images: CheckedImages, noise: NDArray[Any]
+    ) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield number and, per pixel, means over draws of each image.
+
+        These are of the probabilities of background and foreground, and of entropy.
+        """
+        for number, values in self.segmenter._each_image(images, noise):
+            yield number, values[..., :3]
+
+    def foreground(self, evidence: NDArray[Any]) -> NDArray[Any]:
+        """Return how probable it is that each pixel belongs to an object."""
+        return evidence[..., 0]
+
+    def grow(
+        self, evidence: NDArray[Any], foreground: float, start: float, min_size: int
+    ) -> tuple[NDArray[np.int32], Any, Any]:
+        """Return the label image for some thresholds, and score and class if known."""
+        labels = grow_instances(
+            evidence[..., 0],
+            evidence[..., 1],
+            foreground_threshold=foreground,
+            seed_threshold=start,
+            min_size=min_size,
+        )
+        return labels, None, None
+
+
+class MaskRCNN:
+    """Boxes around objects, and a mask in each.
+
+    Parameters
+    ----------
+    segmenter : InstanceSegmenter
+        Whose parameters and fitted attributes are used.
+    """
+
+    filters = 64
+    nearest = True
+
+    def __init__(self, segmenter: "InstanceSegmenter") -> None:
+        self.segmenter = segmenter
+
+    def check(self) -> None:
+        """Raise unless the network is one for this method."""
+        network = self.segmenter.network
+        if callable(network) or network == "unet":
+            raise ValueError(
+                "`network` must be 'auto', 'resnet18' or 'resnet50' for "
+                f"method='mask_rcnn'. Got {network!r}. Use it with method='watershed'."
+            )
+
+    def geometry(self, sizes: ObjectSizes) -> tuple[Any, Any]:
+        """Return by what the levels lower the resolution, and the margin of tiles."""
+        if sizes.boxes.shape[1] != 2:
+            raise ValueError(
+                "Images must be 2D for method='mask_rcnn'. Got volumes. Use "
+                "method='watershed'."
+            )
+        side = float(np.median(np.sqrt(sizes.areas)))
+        first = 2 if side < _SMALL_OBJECT else 4
+        extent = np.quantile(sizes.boxes, 0.99, axis=0).astype(int)
+        margin = [round_up(int(np.clip(length, *_MARGINS)), 32) for length in extent]
+        strides = ((first, first), *((2, 2),) * (_N_LEVELS - 1))
+        return strides, tuple(margin)
+
+    def settle(self, sizes: ObjectSizes) -> None:
+        """Set the fitted attributes of this method."""
+        from instantdl.networks import choose_anchors
+
+        segmenter = self.segmenter
+        first = segmenter.strides_[0][0]
+        strides = [first * 2**level for level in range(_N_LEVELS)]
+        segmenter.anchors_ = choose_anchors(sizes.boxes, strides)
+        pixels = np.prod(segmenter.patch_shape_)
+        most = int(np.ceil(sizes.densities.max() * pixels))
+        segmenter.max_objects_ = int(
+            np.clip(round_up(most, 16), _FEWEST_OBJECTS, _MOST_OBJECTS)
+        )
+
+    def targets(self, labels: Any) -> Any:
+        """Return what the network learns from label images."""
+        return labels
+
+    def encode(self, crop: NDArray[Any]) -> NDArray[np.int32]:
+        """Return a crop of a label image, its objects numbered from 1 on."""
+        return relabel(crop)
+
+    def finish(self, crop: NDArray[Any]) -> NDArray[np.int32]:
+        """Return the pieces of a moved crop, numbered, with their class behind."""
+        pieces = label(crop, connectivity=crop.ndim)  # type: ignore[no-untyped-call, unused-ignore]
+        large = np.bincount(pieces.ravel()) >= _SLIVER
+        large[0] = False
+        numbers = np.cumsum(large) * large
+        labels = numbers[pieces]
+        return np.stack([labels, labels > 0], axis=-1).astype(np.int32)
+
+    def spec(self) -> "DetectorSpec":
+        """Describe the fitted network."""
+        from instantdl.networks import Detector, build_mask_rcnn
+        from instantdl.training import DetectorSpec
+
+        segmenter = self.segmenter
+        first = segmenter.strides_[0][0]
+        n_channels, dtype = segmenter.n_channels_in_, segmenter.precision_
+        depth = 50 if segmenter.network == "resnet50" else 18
+        filters, rate = segmenter._n_filters(), segmenter.dropout_rate
+        anchors, n_objects = segmenter.anchors_, segmenter.max_objects_
+        n_found = self._most_found()
+        return DetectorSpec(
+            key=("mask_rcnn", *segmenter._network_key(1), anchors, n_objects, n_found),
+            build=lambda: build_mask_rcnn(
+                n_channels,
+                1,
+                n_anchors=len(anchors[0]),
+                depth=depth,
+                filters=filters,
+                first_stride=first,
+                dropout_rate=rate,
+                dtype=dtype,
+            ),
+            connect=lambda network: Detector(
+                network,
+                anchors,
+                first_stride=first,
+                n_objects=n_objects,
+                n_found=n_found,
+            ),
+            optimizer=segmenter.optimizer,
+        )
+
+    def _most_found(self) -> int:
+        """Return how many objects a window may have, by those of the patches."""
+        tiling = self.segmenter._tiling()
+        window = [
+            tile + 2 * margin
+            for tile, margin in zip(tiling.tile_shape, tiling.margin, strict=True)
+        ]
+        ratio = np.prod(window) / np.prod(self.segmenter.patch_shape_)
+        wanted = self.segmenter.max_objects_ * max(ratio, 1.0)
+        return int(min(round_up(int(wanted), 16), _MOST_FOUND))
+
+    def find(self, images: CheckedImages) -> Iterator[tuple[int, DetectedObjects]]:
+        """Yield number and evidence of each image: its detected objects."""
+        for number, (found,) in self._join(images, None):
+            yield number, found
+
+    def draw(
+        self, image: CheckedImages, noise: NDArray[Any]
+    ) -> Iterator[DetectedObjects]:
+        """Yield the evidence that each sampled network finds in one image."""
+        for _, found in self._join(image, noise):
+            yield from found
+
+    def summarise(
+        self, images: CheckedImages, noise: NDArray[Any]
+    ) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield number and, per pixel, means over draws of each image.
+
+        These are of the probabilities of background and foreground, and of entropy.
+        """
+        for number, found in self._join(images, noise):
+            yield number, mean_summary(self.foreground(one) for one in found)
+
+    def foreground(self, evidence: DetectedObjects) -> NDArray[Any]:
+        """Return how probable it is that each pixel belongs to an object."""
+        return evidence.foreground()
+
+    def grow(
+        self, evidence: DetectedObjects, foreground: float, start: float, min_size: int
+    ) -> tuple[NDArray[np.int32], Any, Any]:
+        """Return the label image for some thresholds, and score and class."""
+        return evidence.draw(
+            mask_threshold=foreground, score_threshold=start, min_size=min_size
+        )
+
+    def _join(
+        self, images: CheckedImages, noise: NDArray[Any] | None
+    ) -> Iterator[tuple[int, list[DetectedObjects]]]:
+        """Yield number and objects of each image, per draw where there is noise."""
+        from instantdl.training import detect_parts
+
+        segmenter = self.segmenter
+        with segmenter._borrowed() as network:
+            parts = detect_parts(
+                network,  # type: ignore[arg-type]
+                images,
+                segmenter.normalizer_,
+                segmenter._tiling(),
+                noise,
+            )
+            for number, group in itertools.groupby(parts, key=lambda part: part.number):
+                tiles = list(group)
+                drawn = [
+                    part.objects if noise is not None else [part.objects]
+                    for part in tiles
+                ]
+                shape = images.shape(number)
+                windows = [part.tile.window for part in tiles]
+                inner = [part.tile.outer for part in tiles]
+                yield (
+                    number,
+                    [
+                        join_detections(
+                            [DetectedObjects(*found, shape) for found in draw],
+                            windows,
+                            inner,
+                            shape,
+                        )
+                        for draw in zip(*drawn, strict=True)
+                    ],
+                )
+
+
+METHODS: dict[str, Callable[["InstanceSegmenter"], Watershed | MaskRCNN]] = {
+    "watershed": Watershed,
+    "mask_rcnn": MaskRCNN,
+}
+
+
+def mean_summary(foregrounds: Iterator[NDArray[Any]]) -> NDArray[Any]:
+    """Return means over draws of probabilities and their normalised entropy.
+
+    Parameters
+    ----------
+    foregrounds : iterator of ndarray of shape (*spatial,)
+        Probability of the foreground in each draw.
+
+    Returns
+    -------
+    ndarray of shape (*spatial, 3)
+        Of background, foreground and entropy.
+    """
+    total: Any = 0
+    n_draws = 0
+    for p in foregrounds:
+        both = np.stack([1 - p, p], axis=-1)
+        entropy = special.entr(both).sum(axis=-1, keepdims=True) / np.log(2)
+        total = total + np.concatenate([both, entropy], axis=-1)
+        n_draws += 1
+    return np.asarray(total / n_draws)

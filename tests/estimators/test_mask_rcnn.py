@@ -1,0 +1,126 @@
+"""InstanceSegmenter by Mask R-CNN: what it promises besides the contract."""
+
+import numpy as np
+import pytest
+
+import instantdl
+from instantdl import ImageClassifier, InstanceSegmenter
+from instantdl.datasets import make_nuclei
+from instantdl.metrics import average_precision, match_instances
+
+SMALL = {
+    "method": "mask_rcnn",
+    "filters": 8,
+    "epochs": 40,
+    "learning_rate": 5e-3,
+    "precision": "float32",
+    "random_state": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def nuclei():
+    return make_nuclei(
+        20, shape=(64, 64), n_nuclei=(4, 7), radius=(6, 10), random_state=0
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted(nuclei):
+    X, y = nuclei
+    return InstanceSegmenter(**SMALL).fit(X[4:], y[4:])
+
+
+def test_it_finds_nuclei(fitted, nuclei):
+    X, y = nuclei[0][:4], nuclei[1][:4]
+    predicted = fitted.predict(X)
+    assert predicted.dtype == np.int32
+    assert average_precision(y, predicted, thresholds=0.5) > 0.6
+    assert fitted.score(X, y) == average_precision(y, predicted)
+
+
+def test_anchors_and_most_objects_come_from_the_labels(fitted):
+    assert len(fitted.anchors_) == 4
+    nearest = min(
+        abs(np.sqrt(h * w) - 16) for level in fitted.anchors_ for h, w in level
+    )
+    assert nearest < 4
+    assert fitted.max_objects_ == 16
+    assert fitted.strides_ == ((2, 2),) * 4
+
+
+def test_tables_draws_and_maps_fit_the_labels(fitted, nuclei):
+    X = nuclei[0][:2]
+    found = fitted.predict_instances(X, n_draws=3)
+    for instances, labels in zip(found, fitted.predict(X), strict=True):
+        np.testing.assert_array_equal(instances.labels, labels)
+        table = instances.table
+        assert len(table) == labels.max()
+        assert table["score"].between(fitted.object_threshold_, 1).all()
+        assert table["existence"].between(0, 1).all()
+    maps = fitted.predict_uncertainty(X, n_draws=3)
+    parts = fitted.predict_uncertainty(X, n_draws=3, kind="epistemic")
+    assert maps.shape == X.shape
+    assert ((maps >= 0) & (maps <= 1)).all()
+    assert (parts <= maps + 1e-6).all()
+    inside = found[0].labels == 1
+    assert found[0].table["uncertainty"][0] == pytest.approx(maps[0][inside].mean())
+
+
+def test_tiles_give_the_objects_of_the_whole_image(fitted, nuclei):
+    image = np.block([[*nuclei[0][:3]], [*nuclei[0][3:6]]])
+    whole = fitted.predict([image])[0]
+    tiled = fitted.set_params(tile_shape=(64, 64)).predict([image])[0]
+    fitted.set_params(tile_shape="auto")
+    matches = match_instances(whole, tiled, threshold=0.7)
+    assert len(matches.true) >= 0.9 * max(whole.max(), tiled.max())
+
+
+def test_a_saved_one_finds_the_same(fitted, nuclei, tmp_path):
+    fitted.save(tmp_path / "model.instantdl")
+    loaded = instantdl.load(tmp_path / "model.instantdl")
+    np.testing.assert_array_equal(loaded.predict(nuclei[0]), fitted.predict(nuclei[0]))
+    assert loaded.anchors_ == fitted.anchors_
+
+
+def test_the_same_seed_gives_the_same_weights(nuclei):
+    X, y = nuclei
+    short = SMALL | {"epochs": 1, "filters": 2}
+    one, other = (InstanceSegmenter(**short).fit(X, y) for _ in range(2))
+    for a, b in zip(one._weights, other._weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_classifiers_backbone_is_taken_over(nuclei):
+    X, y = nuclei
+    classifier = ImageClassifier(
+        network="resnet18",
+        filters=2,
+        epochs=1,
+        image_shape=(64, 64),
+        precision="float32",
+        random_state=0,
+    ).fit(X, np.arange(len(X)) % 2)
+    short = SMALL | {"epochs": 1, "filters": 2, "learning_rate": 1e-12}
+    with pytest.warns(instantdl.exceptions.InstantDLWarning, match="from scratch"):
+        segmenter = InstanceSegmenter(**short, pretrained=classifier).fit(X, y)
+    kernels = [a for a in classifier._weights if a.ndim == 4][1:5]
+    taken = [a for a in segmenter._weights if a.ndim == 4][1:5]
+    for a, b in zip(kernels, taken, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_volumes_are_an_error():
+    X, y = make_nuclei(
+        4, shape=(8, 32, 32), n_nuclei=(2, 3), radius=(3, 5), random_state=0
+    )
+    with pytest.raises(ValueError, match="must be 2D for method='mask_rcnn'"):
+        InstanceSegmenter(**SMALL).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("method", "network"), [("mask_rcnn", "unet"), ("watershed", "resnet18")]
+)
+def test_a_network_of_the_other_method_is_an_error(nuclei, method, network):
+    with pytest.raises(ValueError, match=f"Got '{network}'. Use it with method="):
+        InstanceSegmenter(method=method, network=network).fit(*nuclei)
