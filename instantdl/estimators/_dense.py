@@ -284,6 +284,13 @@ class DenseEstimator(BaseImageEstimator):
             return np.empty((len(images), *images.shape(0), *last), dtype)
         return np.empty(len(images), object)
 
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that targets are images."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        return tags
+
 
 def join_parts(
     images: CheckedImages, parts: Iterable[Any]

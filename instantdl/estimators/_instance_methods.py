@@ -1,7 +1,7 @@
 """The ways to find objects: what each learns, and how objects come of it."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -163,14 +163,18 @@ class Watershed:
         for number, values in self.segmenter._each_image(images, noise):
             yield number, values[..., :3]
 
-    def foreground(self, evidence: NDArray[Any]) -> NDArray[Any]:
+    def foreground(self, evidence: Any) -> NDArray[Any]:
         """Return how probable it is that each pixel belongs to an object."""
         return evidence[..., 0]
 
     def grow(
-        self, evidence: NDArray[Any], foreground: float, start: float, min_size: int
+        self, evidence: Any, thresholds: tuple[float, float, int]
     ) -> tuple[NDArray[np.int32], Any, Any]:
-        """Return the label image for some thresholds, and score and class if known."""
+        """Return the label image, and score and class of its objects where known.
+
+        Thresholds are that of the foreground, that of objects and the least size.
+        """
+        foreground, start, min_size = thresholds
         labels = grow_instances(
             evidence[..., 0],
             evidence[..., 1],
@@ -315,16 +319,20 @@ class MaskRCNN:
         These are of the probabilities of background and foreground, and of entropy.
         """
         for number, found in self._join(images, noise):
-            yield number, mean_summary(self.foreground(one) for one in found)
+            yield number, mean_summary([one.foreground() for one in found])
 
-    def foreground(self, evidence: DetectedObjects) -> NDArray[Any]:
+    def foreground(self, evidence: Any) -> NDArray[Any]:
         """Return how probable it is that each pixel belongs to an object."""
         return evidence.foreground()
 
     def grow(
-        self, evidence: DetectedObjects, foreground: float, start: float, min_size: int
+        self, evidence: Any, thresholds: tuple[float, float, int]
     ) -> tuple[NDArray[np.int32], Any, Any]:
-        """Return the label image for some thresholds, and score and class."""
+        """Return the label image, and score and class of its objects.
+
+        Thresholds are that of the foreground, that of objects and the least size.
+        """
+        foreground, start, min_size = thresholds
         return evidence.draw(
             mask_threshold=foreground, score_threshold=start, min_size=min_size
         )
@@ -345,26 +353,19 @@ class MaskRCNN:
                 noise,
             )
             for number, group in itertools.groupby(parts, key=lambda part: part.number):
-                tiles = list(group)
+                tiles, shape = list(group), images.shape(number)
                 drawn = [
-                    part.objects if noise is not None else [part.objects]
-                    for part in tiles
+                    [tile.objects] if noise is None else tile.objects for tile in tiles
                 ]
-                shape = images.shape(number)
                 windows = [part.tile.window for part in tiles]
                 inner = [part.tile.outer for part in tiles]
-                yield (
-                    number,
-                    [
-                        join_detections(
-                            [DetectedObjects(*found, shape) for found in draw],
-                            windows,
-                            inner,
-                            shape,
-                        )
-                        for draw in zip(*drawn, strict=True)
-                    ],
-                )
+                joined = []
+                for draw in zip(*drawn, strict=True):
+                    found = [
+                        DetectedObjects(**one._asdict(), shape=shape) for one in draw
+                    ]
+                    joined.append(join_detections(found, windows, inner, shape))
+                yield number, joined
 
 
 METHODS: dict[str, Callable[["InstanceSegmenter"], Watershed | MaskRCNN]] = {
@@ -373,12 +374,12 @@ METHODS: dict[str, Callable[["InstanceSegmenter"], Watershed | MaskRCNN]] = {
 }
 
 
-def mean_summary(foregrounds: Iterator[NDArray[Any]]) -> NDArray[Any]:
+def mean_summary(foregrounds: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """Return means over draws of probabilities and their normalised entropy.
 
     Parameters
     ----------
-    foregrounds : iterator of ndarray of shape (*spatial,)
+    foregrounds : sequence of ndarray of shape (*spatial,)
         Probability of the foreground in each draw.
 
     Returns
@@ -387,10 +388,8 @@ def mean_summary(foregrounds: Iterator[NDArray[Any]]) -> NDArray[Any]:
         Of background, foreground and entropy.
     """
     total: Any = 0
-    n_draws = 0
     for p in foregrounds:
         both = np.stack([1 - p, p], axis=-1)
         entropy = special.entr(both).sum(axis=-1, keepdims=True) / np.log(2)
         total = total + np.concatenate([both, entropy], axis=-1)
-        n_draws += 1
-    return np.asarray(total / n_draws)
+    return np.asarray(total / len(foregrounds))

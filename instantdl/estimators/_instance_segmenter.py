@@ -455,7 +455,7 @@ default="percentile"
         if None in given and len(images):
             method, least = self._method(), self.min_size_
             foreground, start = tune_thresholds(
-                lambda found, *thresholds: method.grow(found, *thresholds, least)[0],
+                lambda found, *pair: method.grow(found, (*pair, least))[0],
                 [found for _, found in method.find(images)],
                 list(labels),
                 foreground=given[0],
@@ -467,12 +467,8 @@ default="percentile"
 
     def _grow(self, evidence: Any) -> tuple[NDArray[np.int32], Any, Any]:
         """Return the label image of an image, and score and class where known."""
-        return self._method().grow(
-            evidence,
-            self.foreground_threshold_,
-            self.object_threshold_,
-            self.min_size_,
-        )
+        thresholds = self.foreground_threshold_, self.object_threshold_
+        return self._method().grow(evidence, (*thresholds, self.min_size_))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Give every object of every image a number.
@@ -532,29 +528,20 @@ default="percentile"
         for _, evidence in method.find(images):
             labels, scores, _ = self._grow(evidence)
             table = describe_instances(labels, method.foreground(evidence), scores)
-            found.append(Instances(labels, table))
+            found.append((labels, table))
         if not n_draws:
-            return found
+            return [Instances(*pair) for pair in found]
         with self._borrowed() as network:
             noise = self._noise(n_draws, network.n_noise)
-        return [
-            self._with_draws(images.take([number]), instances, noise)
-            for number, instances in enumerate(found)
-        ]
-
-    def _with_draws(
-        self, image: CheckedImages, instances: Instances, noise: NDArray[Any]
-    ) -> Instances:
-        """Add how steadily its objects are found to the table of an image."""
-        method = self._method()
-        draws = list(method.draw(image, noise))
-        summary = mean_summary(method.foreground(evidence) for evidence in draws)
-        uncertainty = uncertainty_of(summary, "total")
-        grown = [self._grow(evidence)[0] for evidence in draws]
-        columns = describe_draws(instances.labels, grown, uncertainty)
-        return Instances(
-            instances.labels, pd.concat([instances.table, columns], axis=1)
-        )
+        result = []
+        for number, (labels, table) in enumerate(found):
+            draws = list(method.draw(images.take([number]), noise))
+            summary = mean_summary([method.foreground(drawn) for drawn in draws])
+            uncertainty = uncertainty_of(summary, "total")
+            grown = [self._grow(evidence)[0] for evidence in draws]
+            columns = describe_draws(labels, grown, uncertainty)
+            result.append(Instances(labels, pd.concat([table, columns], axis=1)))
+        return result
 
     def predict_uncertainty(
         self, X: Any, *, n_draws: int = 20, kind: str = "total"
@@ -613,10 +600,3 @@ default="percentile"
             over union of 0.5, 0.55, ..., 0.95, and over images.
         """
         return float(average_precision(y, self.predict(X)))
-
-    def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that targets are label images."""
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        return tags

@@ -559,10 +559,3 @@ default="standard"
             for channel in range(self.n_targets_)
         ]
         return float(np.mean(correlations))
-
-    def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that targets are images."""
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        return tags

@@ -578,10 +578,3 @@ default="percentile"
             the mean over all classes.
         """
         return float(jaccard(y, self.predict(X), labels=self.classes_))
-
-    def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that targets are masks."""
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False
-        return tags

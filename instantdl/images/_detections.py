@@ -129,7 +129,7 @@ class DetectedObjects:
             if self.scores[number] < least:
                 return
             axes = [
-                _axis(*self.boxes[number, [axis, axis + 2]].tolist(), length, size)
+                _axis(self.boxes[number, axis::2], length, size)
                 for axis, (length, size) in enumerate(
                     zip(self.shape, self.masks.shape[1:], strict=True)
                 )
@@ -284,13 +284,15 @@ def _agree(one: Any, other: Any) -> bool:
         for window, values in (one, other)
     ]
     either = np.count_nonzero(parts[0] | parts[1])
-    return either > 0 and np.count_nonzero(parts[0] & parts[1]) > _SAME_OBJECT * either
+    both = np.count_nonzero(parts[0] & parts[1])
+    return bool(either > 0 and both > _SAME_OBJECT * either)
 
 
 def _axis(
-    first: float, last: float, length: int, size: int
+    ends: NDArray[Any], length: int, size: int
 ) -> tuple[slice, NDArray[np.float32]]:
     """Return pixels of a box along one axis, and how they mix its mask's values."""
+    first, last = ends.tolist()
     start, stop = max(math.floor(first), 0), min(math.ceil(last), length)
     stop = max(stop, start)
     centres = np.arange(start, stop) + 0.5

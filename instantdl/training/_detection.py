@@ -103,7 +103,7 @@ class CompiledDetector(CompiledNetwork):
                     : len(self._detector.strides)
                 ]
             ]
-            self._draw = trace(self._draw_step, [pyramid, boxes, noise])
+            self._draw = trace(self._draw_step, [(pyramid, boxes), noise])
 
     def _loss(
         self, x: Any, target: Any, class_weight: Any, sample_weight: Any, training: bool
@@ -128,11 +128,10 @@ class CompiledDetector(CompiledNetwork):
         self.n_traces += 1
         return self._detector.detect(*self._detector.propose(x))
 
-    def _draw_step(self, pyramid: Any, proposals: Any, noise: Any) -> Any:
+    def _draw_step(self, features: Any, noise: Any) -> Any:
         self.n_traces += 1
         pyramid, proposals = tf.nest.map_structure(
-            lambda values: tf.repeat(values, tf.shape(noise)[0], axis=0),
-            (pyramid, proposals),
+            lambda values: tf.repeat(values, tf.shape(noise)[0], axis=0), features
         )
         with dropout_noise(noise):
             return self._detector.detect(pyramid, proposals)
@@ -143,11 +142,11 @@ class CompiledDetector(CompiledNetwork):
 
     def draw_detections(self, x: np.ndarray, noise: np.ndarray) -> list[Detections]:
         """Return what each network that a row of noise samples finds in one image."""
-        pyramid, proposals = self._propose(tf.convert_to_tensor(x[np.newaxis]))
+        features = self._propose(tf.convert_to_tensor(x[np.newaxis]))
         found = []
         for first in range(0, len(noise), _DRAWS_PER_BATCH):
             rows = tf.convert_to_tensor(noise[first : first + _DRAWS_PER_BATCH])
-            batch = _as_arrays(self._draw(pyramid, proposals, rows))
+            batch = _as_arrays(self._draw(features, rows))
             found += [_one(batch, number) for number in range(len(rows))]
         return found
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from instantdl.networks._mask_rcnn._anchors import _PIXELS_PER_ANCHOR
 
+
 def align_regions(
     pyramid: Sequence[Any], boxes: Any, strides: Sequence[int], size: int
 ) -> Any:
