@@ -9,10 +9,15 @@ installed. All take turns; ratios are medians of the ratios of one turn.
 """
 
 import argparse
-import importlib.util
+import contextlib
 import os
 import statistics
 import time
+
+with contextlib.suppress(ImportError):
+    # Before TensorFlow: the other way round, builds of both for GPUs crash.
+    import torch
+    from torchvision.models.detection import maskrcnn_resnet50_fpn
 
 import numpy as np
 from _data import cpu_name, report
@@ -39,7 +44,7 @@ def main():
         )
         images = np.repeat(images[..., np.newaxis], 3, axis=-1).astype(np.float32)
         rivals = {"ours": Ours(images, labels, arguments.depth)}
-        if importlib.util.find_spec("torchvision"):
+        if "maskrcnn_resnet50_fpn" in globals():
             rivals["torchvision"] = Torchvision(images, labels)
         for rival in rivals.values():
             rival.train(), rival.predict()
@@ -52,9 +57,6 @@ def main():
                 name: statistics.median(turn[name][job] for turn in turns)
                 for name in rivals
             }
-            ratios = [t["ours"][job] / t[name][job] for t in turns for name in rivals][
-                1:
-            ]
             report(
                 "mask_rcnn_speed",
                 job=job,
@@ -71,7 +73,7 @@ def main():
                 )
                 if len(rivals) > 1
                 else None,
-                n_turns=len(ratios),
+                n_turns=len(turns),
                 threads=os.cpu_count(),
                 cpu_model=cpu_name(),
             )
@@ -125,10 +127,6 @@ class Torchvision:
     """torchvision's, with the same images and objects."""
 
     def __init__(self, images, labels):
-        import torch
-        from torchvision.models.detection import maskrcnn_resnet50_fpn
-
-        self.torch = torch
         torch.set_num_threads(os.cpu_count())
         size = images.shape[1]
         self.network = maskrcnn_resnet50_fpn(
@@ -146,7 +144,6 @@ class Torchvision:
         self.dtype = torch.bfloat16 if has_fast_bfloat16() else torch.float32
 
     def target(self, labels):
-        torch = self.torch
         masks = labels == np.unique(labels[labels > 0])[:, np.newaxis, np.newaxis]
         boxes = [
             [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
@@ -159,7 +156,6 @@ class Torchvision:
         }
 
     def train(self):
-        torch = self.torch
         self.network.train()
         self.optimizer.zero_grad()
         with torch.autocast("cpu", self.dtype, enabled=self.dtype != torch.float32):
@@ -168,7 +164,6 @@ class Torchvision:
         self.optimizer.step()
 
     def predict(self):
-        torch = self.torch
         self.network.eval()
         with (
             torch.no_grad(),

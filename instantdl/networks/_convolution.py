@@ -150,6 +150,11 @@ class NormalizedConvolution(keras.layers.Layer):
             for axis, factor in enumerate(self.upsampling, start=1):
                 x = tf.repeat(x, factor, axis)
         strides = self._strides(rank)
+        if self.kernel_size == 1 and set(x.shape[1:-1]) == {1}:
+            # As a convolution of many single pixels this would be many times slower.
+            flat = tf.reshape(x, [-1, x.shape[-1]])
+            flat = flat @ tf.cast(tf.reshape(kernel, kernel.shape[-2:]), x.dtype)
+            return tf.reshape(flat, [-1, *(1 for _ in strides), self.filters])
         if self.kernel_size == 1 and max(strides) > 1:
             # The weight gradient of oneDNN's 1x1 convolution with strides writes
             # beyond its memory for an odd number of images of few channels.

@@ -1,6 +1,7 @@
 """The training loop."""
 
 import math
+import statistics
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -53,8 +54,9 @@ class FitSettings:
 
     early_stopping : bool, default=True
         Come to an end when the validation loss has not improved for
-        `n_iter_no_change` epochs: the learning rate falls to its lowest over as many
-        epochs, and then training stops. With a constant rate the statistics of batch
+        `n_iter_no_change` epochs, and its median over these is no lower than over as
+        many before: the learning rate falls to its lowest over as many epochs, and
+        then training stops. With a constant rate the statistics of batch
         normalisation settle at first, and training stops at the next such time.
 
     n_iter_no_change : int, default=20
@@ -372,6 +374,13 @@ class _Loop:
     def is_over(self) -> bool:
         return time.monotonic() - self.started >= self.seconds()
 
+    def falls_on_the_whole(self) -> bool:
+        """Tell whether the loss, however it jumps, is lower than some epochs ago."""
+        n, losses = self.settings.n_iter_no_change, self.state.history["val_loss"]
+        past = losses[-2 * n : -n]
+        lower = statistics.median(past) - self.settings.tol
+        return statistics.median(losses[-n:]) < lower
+
     def has_stalled(self) -> bool:
         """Tell whether to stop; at the first stall, settle and cool down instead."""
         settings, state = self.settings, self.state
@@ -380,7 +389,7 @@ class _Loop:
         if state.cooled_from is not None:
             return state.epoch - state.frozen_since >= settings.n_iter_no_change
         waited = state.epoch - max(state.best_epoch + 1, state.frozen_since)
-        if waited < settings.n_iter_no_change:
+        if waited < settings.n_iter_no_change or self.falls_on_the_whole():
             return False
         cools = settings.schedule == "cosine"
         if state.frozen and not cools:

@@ -275,7 +275,7 @@ def trained(discs):
         optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 
-    losses = [float(step(tf.constant([0, i]))) for i in range(60)]
+    losses = [float(step(tf.constant([0, i]))) for i in range(100)]
     assert losses[-1] < losses[0] / 3
     return detector
 

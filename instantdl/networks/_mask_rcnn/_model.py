@@ -184,7 +184,15 @@ class _Layers:
         for number in range(1, _DEPTH_OF_MASKS + 1):
             x = self.convolve(x, 3, f"mask_conv{number}")
         x = self.dropout(x)
-        x = NormalizedConvolution(
-            self.width, 3, upsampling=(2, 2), dtype=self.dtype, name="mask_raised"
-        )(x)
+        # Four pixels from each, as by a transposed convolution with a kernel of 2 x 2.
+        x = self.convolve(x, 1, "mask_raised", 4 * self.width)
+        side = 2 * MASK_SIZE
+        for layer in (
+            keras.layers.Reshape(
+                (MASK_SIZE, MASK_SIZE, 2, 2, self.width), dtype=self.dtype
+            ),
+            keras.layers.Permute((1, 3, 2, 4, 5), dtype=self.dtype),
+            keras.layers.Reshape((side, side, self.width), dtype=self.dtype),
+        ):
+            x = layer(x)
         return self.output(keras.layers.Conv2D, n_classes, 1, name="mask")(x)
