@@ -121,10 +121,13 @@ class Watershed:
         return crop.astype(np.float32) / 255
 
     def _maps(self, labels: NDArray[Any]) -> NDArray[np.uint8]:
-        """Return foreground and closeness in steps of 1 / 255: they are kept."""
+        """Return foreground, closeness and classes, as bytes: they are kept."""
         closeness = centre_closeness(labels, spacing=self.segmenter.spacing)
-        maps = np.stack([labels > 0, closeness], axis=-1)
-        return np.ceil(255 * maps).astype(np.uint8)
+        maps = [labels > 0, closeness]
+        if self.segmenter._n_classes() > 1:
+            n = self.segmenter._n_classes()
+            maps += [(labels > 0) & (labels % n == kind) for kind in range(n)]
+        return np.ceil(255 * np.stack(maps, axis=-1)).astype(np.uint8)
 
     def spec(self) -> "NetworkSpec":
         """Describe the fitted network."""
@@ -132,9 +135,10 @@ class Watershed:
         from instantdl.training import NetworkSpec, instance_maps, instance_summary
 
         segmenter = self.segmenter
+        n_outputs = segmenter._n_outputs()
         return NetworkSpec(
-            key=("instances", *segmenter._network_key(2)),
-            build=segmenter._build_network(2),
+            key=("instances", *segmenter._network_key(n_outputs)),
+            build=segmenter._build_network(n_outputs),
             loss=build_instance_loss(),
             activate=instance_maps,
             summarise=instance_summary,
@@ -151,7 +155,7 @@ class Watershed:
         """Yield the evidence that each sampled network finds in one image."""
         for row in noise:
             _, values = next(self.segmenter._each_image(image, row[np.newaxis]))
-            yield values[..., [1, 3]]
+            yield np.delete(values, [0, 2], axis=-1)
 
     def summarise(
         self, images: CheckedImages, noise: NDArray[Any]
@@ -169,20 +173,37 @@ class Watershed:
 
     def grow(
         self, evidence: Any, thresholds: tuple[float, float, int]
-    ) -> tuple[NDArray[np.int32], Any, Any]:
-        """Return the label image, and score and class of its objects where known.
+    ) -> NDArray[np.int32]:
+        """Return the label image.
 
         Thresholds are that of the foreground, that of objects and the least size.
         """
         foreground, start, min_size = thresholds
-        labels = grow_instances(
+        return grow_instances(
             evidence[..., 0],
             evidence[..., 1],
             foreground_threshold=foreground,
             seed_threshold=start,
             min_size=min_size,
         )
-        return labels, None, None
+
+    def describe(
+        self, evidence: Any, thresholds: tuple[float, float, int]
+    ) -> tuple[NDArray[np.int32], NDArray[Any], NDArray[Any]]:
+        """Return the label image, and score and class of its objects, from 0 on."""
+        labels = self.grow(evidence, thresholds)
+        numbers = np.arange(1, labels.max(initial=0) + 1)
+        if not len(numbers):
+            return labels, np.empty(0), np.empty(0, int)
+        scores = ndimage.mean(evidence[..., 0], labels, numbers)
+        kinds = np.zeros(len(numbers), int)
+        if evidence.shape[-1] > 2:
+            means = [
+                ndimage.mean(evidence[..., i], labels, numbers)
+                for i in range(2, evidence.shape[-1])
+            ]
+            kinds = np.argmax(means, axis=0)
+        return labels, scores, kinds
 
 
 class MaskRCNN:
@@ -241,9 +262,9 @@ class MaskRCNN:
         """Return what the network learns from label images."""
         return labels
 
-    def encode(self, crop: NDArray[Any]) -> NDArray[np.int32]:
-        """Return a crop of a label image, its objects numbered from 1 on."""
-        return relabel(crop)
+    def encode(self, crop: NDArray[Any]) -> NDArray[Any]:
+        """Return a crop of a label image as it is."""
+        return crop
 
     def finish(self, crop: NDArray[Any]) -> NDArray[np.int32]:
         """Return the pieces of a moved crop, numbered, with their class behind."""
@@ -252,7 +273,8 @@ class MaskRCNN:
         large[0] = False
         numbers = np.cumsum(large) * large
         labels = numbers[pieces]
-        return np.stack([labels, labels > 0], axis=-1).astype(np.int32)
+        kinds = np.where(labels > 0, 1 + crop % self.segmenter._n_classes(), 0)
+        return np.stack([labels, kinds], axis=-1).astype(np.int32)
 
     def spec(self) -> "DetectorSpec":
         """Describe the fitted network."""
@@ -265,12 +287,13 @@ class MaskRCNN:
         depth = 50 if segmenter.network == "resnet50" else 18
         filters, rate = segmenter._n_filters(), segmenter.dropout_rate
         anchors, n_objects = segmenter.anchors_, segmenter.max_objects_
-        n_found = self._most_found()
+        n_classes, n_found = segmenter._n_classes(), self._most_found()
+        key = segmenter._network_key(n_classes)
         return DetectorSpec(
-            key=("mask_rcnn", *segmenter._network_key(1), anchors, n_objects, n_found),
+            key=("mask_rcnn", *key, anchors, n_objects, n_found),
             build=lambda: build_mask_rcnn(
                 n_channels,
-                1,
+                n_classes,
                 n_anchors=len(anchors[0]),
                 depth=depth,
                 filters=filters,
@@ -327,15 +350,22 @@ class MaskRCNN:
 
     def grow(
         self, evidence: Any, thresholds: tuple[float, float, int]
-    ) -> tuple[NDArray[np.int32], Any, Any]:
-        """Return the label image, and score and class of its objects.
+    ) -> NDArray[np.int32]:
+        """Return the label image.
 
         Thresholds are that of the foreground, that of objects and the least size.
         """
+        return self.describe(evidence, thresholds)[0]
+
+    def describe(
+        self, evidence: Any, thresholds: tuple[float, float, int]
+    ) -> tuple[NDArray[np.int32], NDArray[Any], NDArray[Any]]:
+        """Return the label image, and score and class of its objects, from 0 on."""
         foreground, start, min_size = thresholds
-        return evidence.draw(
+        labels, scores, kinds = evidence.draw(
             mask_threshold=foreground, score_threshold=start, min_size=min_size
         )
+        return labels, scores, kinds - 1
 
     def _join(
         self, images: CheckedImages, noise: NDArray[Any] | None

@@ -1,42 +1,31 @@
 """InstanceSegmenter: every object of an image on its own."""
 
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from instantdl._compat import Interval, StrOptions, with_callbacks
 from instantdl.estimators._arguments import check_groups, check_sample_weight
 from instantdl.estimators._base import TrainingData, now
 from instantdl.estimators._dense import DenseEstimator
-from instantdl.estimators._instance_methods import (
-    METHODS,
-    MaskRCNN,
-    Watershed,
-    mean_summary,
-    measure_objects,
-)
-from instantdl.estimators._instance_tables import (
-    Instances,
-    describe_draws,
-    describe_instances,
-)
+from instantdl.estimators._instance_methods import METHODS, measure_objects
+from instantdl.estimators._instance_prediction import InstancePredictor
 from instantdl.estimators._instance_thresholds import tune_thresholds
+from instantdl.estimators._object_classes import (
+    CodedLabels,
+    find_classes,
+    split_classes,
+)
 from instantdl.estimators._survey import MaskSurvey, survey_masks
-from instantdl.estimators._uncertainty import check_kind, uncertainty_of
 from instantdl.images import CheckedImages, as_spacing, check_images_and_masks
-from instantdl.metrics import average_precision
-
-if TYPE_CHECKING:
-    from instantdl.training import NetworkSpec
 
 # Of the images held back, so many are grown into objects to choose thresholds.
 _MOST_TUNED = 32
 
 
-class InstanceSegmenter(DenseEstimator):
+class InstanceSegmenter(InstancePredictor):
     """Give every object of an image or volume a number.
 
     Learns from images and their label images, and returns label images of the same
@@ -168,6 +157,9 @@ default="percentile"
     min_size_ : int
         Least size of an object, in pixels.
 
+    classes_ : ndarray of shape (n_classes,)
+        Classes of objects, sorted; "object" alone where none were given.
+
     anchors_ : tuple of tuple of (float, float)
         Heights and widths that boxes are looked for with in each level of Mask
         R-CNN, from the training objects; empty for the watershed.
@@ -266,6 +258,7 @@ default="percentile"
         "foreground_threshold_": [Interval(Real, 0, 1, closed="both")],
         "object_threshold_": [Interval(Real, 0, 1, closed="both")],
         "min_size_": [Interval(Integral, 0, None, closed="left")],
+        "classes_": [np.ndarray],
         "anchors_": [tuple],
         "max_objects_": [Interval(Integral, 0, None, closed="left")],
     }
@@ -351,7 +344,9 @@ default="percentile"
 
         y : array-like of shape (n_samples, *spatial), list or collection
             One label image per image: a number for each object, 0 for the
-            background.
+            background. Where objects have classes, a list of pairs: the label image,
+            and a mapping from the number of each object to its class, text or a
+            number.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each image in the loss.
@@ -376,12 +371,16 @@ default="percentile"
         self._method().check()
         seeds = self._draw_seeds()
         n_channels = getattr(self, "n_channels_in_", None) if self.warm_start else None
-        images, labels = check_images_and_masks(X, y, n_channels=n_channels)
+        labels, mappings = split_classes(y)
+        images, labels = check_images_and_masks(X, labels, n_channels=n_channels)
         as_spacing(labels[0], self.spacing)
+        classes = find_classes(mappings)
+        if mappings is not None and len(classes) > 1:
+            labels = CodedLabels(labels, mappings, classes)
         weight = check_sample_weight(sample_weight, len(images))
         groups = check_groups(groups, len(images))
         survey = survey_masks(labels, seeds[2], instances=True)
-        self._settle(images, labels, survey, seeds)
+        self._settle(images, labels, survey, seeds, classes)
         method = self._method()
         images, labels, training, validation = self._hold_back(
             images, labels, survey.strata(), groups, seeds[1]
@@ -408,7 +407,12 @@ default="percentile"
         return self
 
     def _settle(
-        self, images: CheckedImages, labels: Any, survey: MaskSurvey, seeds: list[int]
+        self,
+        images: CheckedImages,
+        labels: Any,
+        survey: MaskSurvey,
+        seeds: list[int],
+        classes: NDArray[Any],
     ) -> None:
         """Set the fitted attributes that do not need training."""
         if len(survey.classes) < 2:
@@ -418,13 +422,17 @@ default="percentile"
                 "images number objects from 1 on; 0 is the background."
             )
         if self.warm_start and hasattr(self, "_weights"):
-            self._check_warm_start(images.spatial_ndim)
+            self._check_warm_start(images.spatial_ndim, classes)
             return
         method, sizes = self._method(), measure_objects(labels)
         self._settle_images(images, seeds[3])
+        self.classes_ = classes
         self.directed_axes_ = survey.directed_axes
         self._settle_patches(
-            images, 2, width=survey.width, geometry=method.geometry(sizes)
+            images,
+            self._n_outputs(),
+            width=survey.width,
+            geometry=method.geometry(sizes),
         )
         method.settle(sizes)
         # Half the size below which hardly any object is.
@@ -432,19 +440,6 @@ default="percentile"
         self.min_size_ = smallest if self.min_size == "auto" else int(self.min_size)
         # Callbacks predict before there is anything to tune these on.
         self._tune(images.take([]), labels.take([]))
-
-    def _method(self) -> Watershed | MaskRCNN:
-        return METHODS[self.method](self)
-
-    def _n_filters(self) -> int:
-        wanted = self.filters
-        return self._method().filters if wanted == "auto" else int(wanted)
-
-    def _n_outputs(self) -> int:
-        return 2
-
-    def _network_spec(self) -> "NetworkSpec":
-        return self._method().spec()  # type: ignore[return-value]
 
     def _tune(self, images: CheckedImages, labels: Any) -> None:
         """Set the thresholds, by images held back where they are to be tuned."""
@@ -455,7 +450,7 @@ default="percentile"
         if None in given and len(images):
             method, least = self._method(), self.min_size_
             foreground, start = tune_thresholds(
-                lambda found, *pair: method.grow(found, (*pair, least))[0],
+                lambda found, *pair: method.grow(found, (*pair, least)),
                 [found for _, found in method.find(images)],
                 list(labels),
                 foreground=given[0],
@@ -464,139 +459,3 @@ default="percentile"
         else:
             foreground, start = (0.5 if value is None else value for value in given)
         self.foreground_threshold_, self.object_threshold_ = foreground, start
-
-    def _grow(self, evidence: Any) -> tuple[NDArray[np.int32], Any, Any]:
-        """Return the label image of an image, and score and class where known."""
-        thresholds = self.foreground_threshold_, self.object_threshold_
-        return self._method().grow(evidence, (*thresholds, self.min_size_))
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Give every object of every image a number.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
-            Images of any size, with the channels of the training images.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, *spatial), int32
-            0 is the background, the objects of each image are 1 to n. An object
-            array of label images, one per image, unless `X` is an array.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        """
-        images = self._check_predict(X)
-        result = self._empty_result(images, np.int32)
-        for number, evidence in self._method().find(images):
-            result[number] = self._grow(evidence)[0]
-        return result
-
-    def predict_instances(self, X: Any, *, n_draws: int = 0) -> list[Instances]:
-        """Return the objects of every image as a label image and as a table.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
-            Images of any size.
-
-        n_draws : int, default=0
-            Networks that are sampled by dropout, to tell how sure each object is.
-
-        Returns
-        -------
-        list of Instances
-            For each image `labels`, as from `predict`, and `table`, a
-            `pandas.DataFrame` with a row for each object: "label", "score" (mean
-            probability of the foreground), "area" in pixels, and for each axis, as
-            "row", "centroid_row", "start_row" and "stop_row" of its box. With
-            `n_draws` also "existence", the part of the sampled networks that find it
-            too, overlapping by more than half of both objects' union; "iou_mean" and
-            "iou_std" of this overlap; "uncertainty", the mean of
-            `predict_uncertainty` over its pixels.
-
-        Raises
-        ------
-        ValueError
-            If there are to be draws and the network has no dropout.
-        """
-        images = self._check_predict(X)
-        method, found = self._method(), []
-        for _, evidence in method.find(images):
-            labels, scores, _ = self._grow(evidence)
-            table = describe_instances(labels, method.foreground(evidence), scores)
-            found.append((labels, table))
-        if not n_draws:
-            return [Instances(*pair) for pair in found]
-        with self._borrowed() as network:
-            noise = self._noise(n_draws, network.n_noise)
-        result = []
-        for number, (labels, table) in enumerate(found):
-            draws = list(method.draw(images.take([number]), noise))
-            summary = mean_summary([method.foreground(drawn) for drawn in draws])
-            uncertainty = uncertainty_of(summary, "total")
-            grown = [self._grow(evidence)[0] for evidence in draws]
-            columns = describe_draws(labels, grown, uncertainty)
-            result.append(Instances(labels, pd.concat([table, columns], axis=1)))
-        return result
-
-    def predict_uncertainty(
-        self, X: Any, *, n_draws: int = 20, kind: str = "total"
-    ) -> NDArray[Any]:
-        """Return how uncertain it is that a pixel belongs to an object.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
-            Images of any size.
-
-        n_draws : int, default=20
-            Networks that are sampled by dropout.
-
-        kind : {"total", "epistemic", "aleatoric"}, default="total"
-            "total" is the entropy of the mean probabilities; "aleatoric" the mean
-            entropy of each draw, what more training images would not settle;
-            "epistemic" their difference, the mutual information [3]_.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, *spatial), float32
-            In [0, 1], 0 certain. An object array, one map per image, unless `X` is
-            an array. Two calls give the same maps. For whole objects see
-            `predict_instances`.
-
-        Raises
-        ------
-        ValueError
-            If the network has no dropout, or a parameter is unknown.
-        """
-        images = self._check_predict(X)
-        check_kind(kind)
-        with self._borrowed() as network:
-            noise = self._noise(n_draws, network.n_noise)
-        result = self._empty_result(images, np.float32)
-        for number, summary in self._method().summarise(images, noise):
-            result[number] = uncertainty_of(summary, kind).astype(np.float32)
-        return result
-
-    def score(self, X: Any, y: Any) -> float:
-        """Return the mean average precision of the Data Science Bowl 2018.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
-            Images.
-
-        y : array-like of shape (n_samples, *spatial), list or collection
-            Their true label images.
-
-        Returns
-        -------
-        float
-            In [0, 1], higher is better: the mean over thresholds of the intersection
-            over union of 0.5, 0.55, ..., 0.95, and over images.
-        """
-        return float(average_precision(y, self.predict(X)))

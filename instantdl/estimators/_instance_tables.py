@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,22 +39,30 @@ class Instances:
     labels: NDArray[np.int32]
     table: pd.DataFrame
 
+    def classes(self) -> dict[int, Any]:
+        """Return the class of each object, by its number.
+
+        Returns
+        -------
+        dict
+            With `labels` the pair that `InstanceSegmenter.fit` takes.
+        """
+        columns = self.table["label"].tolist(), self.table["class"].tolist()
+        return dict(zip(*columns, strict=True))
+
 
 def describe_instances(
-    labels: NDArray, foreground: NDArray, scores: NDArray | None = None
+    labels: NDArray, scores: NDArray, kinds: NDArray
 ) -> pd.DataFrame:
-    """Return label, score, size and place of each object of an image.
+    """Return label, score, class, size and place of each object of an image.
 
     Parameters
     ----------
     labels : ndarray of shape (*spatial,)
         Objects are 1 to n.
 
-    foreground : ndarray of shape (*spatial,)
-        Probability of the foreground.
-
-    scores : ndarray of shape (n_objects,), default=None
-        How sure each object is; None is the mean probability of its pixels.
+    scores, kinds : ndarray of shape (n,)
+        How sure each object is, and its class.
 
     Returns
     -------
@@ -62,11 +71,10 @@ def describe_instances(
     """
     n = int(labels.max(initial=0))
     numbers = np.arange(1, n + 1)
-    if scores is None:
-        scores = ndimage.mean(foreground, labels, numbers) if n else np.empty(0)
     table = {
         "label": numbers,
         "score": scores,
+        "class": kinds,
         "area": np.bincount(labels.ravel(), minlength=n + 1)[1:],
     }
     windows = ndimage.find_objects(labels)

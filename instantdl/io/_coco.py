@@ -14,11 +14,11 @@ from sklearn.utils import Bunch
 from instantdl.exceptions import ImageError
 from instantdl.images import ImageCollection, fill_polygon
 from instantdl.io._objects import check_plane, each_outline, read_json, write_json
+from instantdl.io._problems import describe_problems
 from instantdl.io._read import read_image
 
 __all__ = ["load_coco", "write_coco"]
 
-_SHOWN = 20
 _MAX_PIXELS = 2**31
 
 
@@ -106,10 +106,8 @@ def load_coco(
             if problem:
                 problems.append(f"{name}: annotation {annotation.get('id')}: {problem}")
     if problems:
-        shown = "\n".join(problems[:_SHOWN])
-        rest = len(problems) - _SHOWN
-        more = f"\nand {rest} more" if rest > 0 else ""
-        raise ImageError(f"{path}: {len(problems)} problems:\n{shown}{more}")
+        rule = "each image must be there, and each annotation be of the right form"
+        raise ImageError(describe_problems(path, rule, problems))
     items = list(parts.values())
     return Bunch(
         X=ImageCollection([folder / name for name, _, _ in items], read=read_image),

@@ -17,13 +17,12 @@ from instantdl.exceptions import ImageError
 from instantdl.images import ImageCollection
 from instantdl.io._labels import read_labels
 from instantdl.io._nested import nested_files, nested_folders, read_masks
+from instantdl.io._problems import describe_problems
 from instantdl.io._read import has_channels, image_ending, image_stem, read_image
 from instantdl.io._visible import list_images, natural_key, visible_files
 
 __all__ = ["load_folder"]
 
-# So many problems are written out; of the rest the number is given.
-_SHOWN = 20
 _TABLE = "groundtruth.csv"
 # Folders of these names hold parts of a data set; as classes they would be learnt.
 _NOT_CLASSES = re.compile(r"image[s0-9]*|groundtruth|masks?|labels?|train(ing)?")
@@ -141,7 +140,7 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
     problems += _missing_partners(files)
     labels = read_labels(table, files["image"], problems) if table else {}
     if problems:
-        raise ImageError(_report(root, _PARTNERS, problems))
+        raise ImageError(describe_problems(root, _PARTNERS, problems))
     stems = list(files["image"])
     rows = [tuple(files[folder][stem] for folder in channels) for stem in stems]
     if len(channels) == 1:
@@ -163,7 +162,7 @@ def _load_nested(root: Path, items: list[Path]) -> Bunch:
     pairs = [nested_files(folder, problems) for folder in items]
     if problems:
         rule = "each folder must hold one image and the masks of its objects"
-        raise ImageError(_report(root, rule, problems))
+        raise ImageError(describe_problems(root, rule, problems))
     found = [pair for pair in pairs if pair is not None]
     return Bunch(
         X=ImageCollection([image for image, _ in found], read=read_image),
@@ -180,7 +179,7 @@ def _load_classes(root: Path, classes: list[Path]) -> Bunch:
     files = [file for folder in classes for file in _images(folder, problems)]
     if problems:
         rule = "folders of classes must hold images only"
-        raise ImageError(_report(root, rule, problems))
+        raise ImageError(describe_problems(root, rule, problems))
     return Bunch(
         X=ImageCollection(files, read=read_image),
         y=np.array([file.parent.name for file in files], dtype=np.str_),
@@ -279,21 +278,6 @@ def _missing_partners(files: dict[str, dict[str, Path]]) -> list[str]:
                 if stem not in theirs
             ]
     return problems
-
-
-def _report(root: Path, rule: str, problems: list[str]) -> str:
-    """Write down what must hold, how many problems there are, and each of them."""
-    lines = [f"  {problem}" for problem in problems[:_SHOWN]]
-    if len(problems) > _SHOWN:
-        lines.append(f"  and {len(problems) - _SHOWN} more")
-    noun = "problem" if len(problems) == 1 else "problems"
-    return "\n".join(
-        [
-            f"{root}: {rule}. Got {len(problems)} {noun}. Add, rename, correct or"
-            " remove these:",
-            *lines,
-        ]
-    )
 
 
 def _read_channels(paths: tuple[Path, ...]) -> NDArray[Any]:

@@ -9,6 +9,11 @@ from instantdl.metrics._instance import (
     instance_f1,
     panoptic_quality,
 )
+from instantdl.metrics._instance_scorers import (
+    aggregated_jaccard_scorer,
+    average_precision_scorer,
+    panoptic_quality_scorer,
+)
 from instantdl.metrics._matching import InstanceMatches, match_instances
 from instantdl.metrics._regression import (
     mean_absolute_error,
@@ -46,7 +51,9 @@ __all__ = [
     "UncertaintyComparison",
     "aggregated_jaccard",
     "aggregated_jaccard_plus",
+    "aggregated_jaccard_scorer",
     "average_precision",
+    "average_precision_scorer",
     "compare_uncertainty",
     "confusion_counts",
     "dice",
@@ -61,6 +68,7 @@ __all__ = [
     "mean_squared_error",
     "neg_mean_absolute_error_scorer",
     "panoptic_quality",
+    "panoptic_quality_scorer",
     "pearson",
     "pearson_scorer",
     "pixel_accuracy",

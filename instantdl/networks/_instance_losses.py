@@ -17,13 +17,15 @@ def build_instance_loss() -> Loss:
     -------
     callable
         `loss(target, logits, class_weight, sample_weight) -> scalar`, with `target`
-        and `logits` of shape `(n_samples, *spatial, 2)`, the target in [0, 1], and
-        `sample_weight` of shape `(n_samples,)`. `class_weight` is not used.
+        and `logits` of shape `(n_samples, *spatial, 2)`, or of `2 + n_classes` maps
+        where objects have classes, the target in [0, 1], and `sample_weight` of shape
+        `(n_samples,)`. `class_weight` is not used.
 
     Notes
     -----
     Cross-entropy of both maps, the mean over all pixels, and the Dice loss of the
-    foreground. A closeness between 0 and 1 is taken as a probability, as in [1]_.
+    foreground. A closeness between 0 and 1 is taken as a probability, as in [1]_. For
+    classes the cross-entropy in the foreground is added.
 
     References
     ----------
@@ -41,10 +43,13 @@ def build_instance_loss() -> Loss:
 
     def loss(target: Any, logits: Any, class_weight: Any, sample_weight: Any) -> Any:
         target, logits, weight = _prepare(target, logits, sample_weight)
+        added = _class_entropy(target[..., 2:], logits[..., 2:], weight)
+        target, logits = target[..., :2], logits[..., :2]
         entropy = tf.nn.sigmoid_cross_entropy_with_logits(target, logits)
         total = tf.reduce_sum(weight * tf.ones_like(entropy[..., :1]))
         mean = tf.math.divide_no_nan(tf.reduce_sum(weight * entropy), total)
-        return mean + _dice(target[..., :1], tf.sigmoid(logits[..., :1]), weight)
+        dice = _dice(target[..., :1], tf.sigmoid(logits[..., :1]), weight)
+        return mean + dice + added
 
     return loss
 
@@ -56,8 +61,8 @@ def judge_instances(
 
     Parameters
     ----------
-    target, logits : tensor of shape (n_samples, *spatial, 2)
-        Foreground and closeness, as for `build_instance_loss`.
+    target, logits : tensor of shape (n_samples, *spatial, 2) or (..., 2 + n_classes)
+        Foreground, closeness and classes, as for `build_instance_loss`.
 
     class_weight : tensor
         Not used.
@@ -68,8 +73,9 @@ def judge_instances(
     Returns
     -------
     tensor
-        The Dice loss of the foreground and the relative error of the closeness,
-        added up. Unlike cross-entropy they do not rise with overconfidence.
+        The Dice loss of the foreground, the relative error of the closeness, and the
+        improbability of the classes, added up. Unlike cross-entropy they do not rise
+        with overconfidence.
 
     Examples
     --------
@@ -82,16 +88,29 @@ def judge_instances(
     """
     target, logits, weight = _prepare(target, logits, sample_weight)
     maps = tf.sigmoid(logits)
-    truth, closeness = target[..., 1:], maps[..., 1:]
+    truth, closeness = target[..., 1:2], maps[..., 1:2]
     wrong = tf.reduce_sum(weight * tf.abs(truth - closeness))
     error = wrong / (tf.reduce_sum(weight * truth) + _SMOOTH)
-    return _dice(target[..., :1], maps[..., :1], weight) + error
+    kinds = target[..., 2:]
+    missed = kinds * (1 - tf.nn.softmax(logits[..., 2:])) if kinds.shape[-1] else kinds
+    total = tf.reduce_sum(weight * kinds)
+    unlike = tf.math.divide_no_nan(tf.reduce_sum(weight * missed), total)
+    return _dice(target[..., :1], maps[..., :1], weight) + error + unlike
 
 
 def _prepare(target: Any, logits: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     target, logits = tf.cast(target, tf.float32), tf.cast(logits, tf.float32)
     ones = [1] * (len(target.shape) - 1)
     return target, logits, tf.reshape(tf.cast(sample_weight, tf.float32), [-1, *ones])
+
+
+def _class_entropy(kinds: Any, logits: Any, weight: Any) -> Any:
+    """Return the mean cross-entropy of classes over the pixels that have one."""
+    if not kinds.shape[-1]:
+        return 0.0
+    entropy = -tf.reduce_sum(kinds * tf.nn.log_softmax(logits), -1, keepdims=True)
+    total = tf.reduce_sum(weight * kinds)
+    return tf.math.divide_no_nan(tf.reduce_sum(weight * entropy), total)
 
 
 def _dice(truth: Any, p: Any, weight: Any) -> Any:

@@ -88,17 +88,17 @@ def class_votes(probabilities: Any) -> Any:
 
 
 def instance_maps(logits: Any) -> Any:
-    """Turn a network's output into maps of foreground and closeness.
+    """Turn a network's output into maps of foreground, closeness and classes.
 
     Parameters
     ----------
-    logits : tensor of shape (..., 2)
+    logits : tensor of shape (..., 2) or (..., 2 + n_classes)
         Without an activation.
 
     Returns
     -------
-    tensor of shape (..., 2)
-        Float32, each in [0, 1].
+    tensor of the same shape
+        Float32, each in [0, 1]; the probabilities of classes add up to 1.
 
     Examples
     --------
@@ -107,7 +107,11 @@ def instance_maps(logits: Any) -> Any:
     >>> np.asarray(instance_maps(np.array([0.0, 50.0])))
     array([0.5, 1. ], dtype=float32)
     """
-    return tf.sigmoid(tf.cast(logits, tf.float32))
+    logits = tf.cast(logits, tf.float32)
+    maps = tf.sigmoid(logits[..., :2])
+    if logits.shape[-1] == 2:
+        return maps
+    return tf.concat([maps, tf.nn.softmax(logits[..., 2:])], axis=-1)
 
 
 def instance_summary(maps: Any) -> Any:
@@ -115,14 +119,14 @@ def instance_summary(maps: Any) -> Any:
 
     Parameters
     ----------
-    maps : tensor of shape (..., 2)
-        Foreground and closeness.
+    maps : tensor of shape (..., 2) or (..., 2 + n_classes)
+        Foreground, closeness and classes.
 
     Returns
     -------
-    tensor of shape (..., 4)
+    tensor of shape (..., 4) or (..., 4 + n_classes)
         Probabilities of background and foreground, their entropy as `class_summary`
-        gives it, and the closeness.
+        gives it, the closeness, and the classes.
 
     Examples
     --------

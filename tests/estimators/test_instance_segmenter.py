@@ -195,3 +195,78 @@ def test_a_saved_segmenter_finds_the_same_objects(fitted, nuclei, tmp_path):
     fitted.save(tmp_path / "model.instantdl")
     loaded = instantdl.load(tmp_path / "model.instantdl")
     np.testing.assert_array_equal(loaded.predict(nuclei[0]), fitted.predict(nuclei[0]))
+
+
+@pytest.fixture(scope="module")
+def two_kinds():
+    """Return images of bright discs and darker squares, and pairs of their labels."""
+    rng = np.random.default_rng(0)
+    rows, columns = np.ogrid[:64, :64]
+    X, pairs = [], []
+    for _ in range(16):
+        image, labels = rng.normal(0, 0.05, (64, 64)), np.zeros((64, 64), int)
+        classes = {}
+        for number, (row, column) in enumerate(
+            [(16, 16), (16, 46), (46, 16), (46, 46)], start=3
+        ):
+            row, column = np.array([row, column]) + rng.integers(-5, 6, 2)
+            kind = str(rng.choice(["disc", "square"]))
+            distance = (
+                np.hypot(rows - row, columns - column)
+                if kind == "disc"
+                else np.maximum(abs(rows - row), abs(columns - column))
+            )
+            labels[distance < 8] = number
+            image[distance < 8] += 1 if kind == "disc" else 0.5
+            classes[number] = kind
+        X.append(image)
+        pairs.append((labels, classes))
+    return X, pairs
+
+
+@pytest.mark.parametrize(("method", "epochs"), [("watershed", 50), ("mask_rcnn", 80)])
+def test_classes_of_objects_are_told_apart(two_kinds, method, epochs, tmp_path):
+    X, pairs = two_kinds
+    small = SMALL | {"epochs": epochs, "normalization": None, "method": method}
+    segmenter = InstanceSegmenter(**small).fit(X[2:], pairs[2:])
+    assert segmenter.classes_.tolist() == ["disc", "square"]
+    assert segmenter.score(X[:2], pairs[:2]) > 0.5
+    for image, (labels, classes) in zip(X[:2], pairs[:2], strict=True):
+        found = segmenter.predict_instances([image])[0]
+        matches = match_instances(labels, found.labels, threshold=0.5)
+        assert len(matches.true) >= 3
+        mine = found.classes()
+        for true, number in zip(matches.true, matches.pred, strict=True):
+            assert mine[int(number)] == classes[int(true)]
+    # What is found in the wrong class counts as missed and as spurious.
+    swapped = [
+        (labels, {n: {"disc": "square", "square": "disc"}[k] for n, k in kinds.items()})
+        for labels, kinds in pairs[:2]
+    ]
+    assert segmenter.score(X[:2], swapped) < 0.2
+    segmenter.save(tmp_path / "model.instantdl")
+    loaded = instantdl.load(tmp_path / "model.instantdl")
+    again = loaded.predict_instances(X[:1])[0]
+    pd.testing.assert_frame_equal(
+        again.table, segmenter.predict_instances(X[:1])[0].table
+    )
+
+
+def test_without_classes_all_are_objects(fitted, nuclei):
+    assert fitted.classes_.tolist() == ["object"]
+    table = fitted.predict_instances(nuclei[0][:1])[0].table
+    assert set(table["class"]) == {"object"}
+
+
+def test_an_object_without_a_class_is_an_error(two_kinds):
+    X, pairs = two_kinds
+    labels, classes = pairs[1]
+    broken = [*pairs]
+    broken[1] = (labels, {3: classes[3]})
+    with pytest.raises(ValueError, match="none for object 4 of image 1"):
+        InstanceSegmenter(**SMALL).fit(X, broken)
+    with pytest.raises(TypeError, match="other than a pair for image 2"):
+        InstanceSegmenter(**SMALL).fit(X, [*pairs[:2], *(p[0] for p in pairs[2:])])
+    mixed = [*pairs[:-1], (pairs[-1][0], dict.fromkeys(range(1, 9), 7))]
+    with pytest.raises(TypeError, match="all numbers or all text"):
+        InstanceSegmenter(**SMALL).fit(X, mixed)

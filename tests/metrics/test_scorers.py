@@ -8,12 +8,18 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from instantdl.exceptions import InstantDLWarning
 from instantdl.images import ImageCollection
 from instantdl.metrics import (
+    aggregated_jaccard,
+    aggregated_jaccard_scorer,
+    average_precision,
+    average_precision_scorer,
     dice,
     dice_scorer,
     jaccard,
     jaccard_scorer,
     mean_absolute_error,
     neg_mean_absolute_error_scorer,
+    panoptic_quality,
+    panoptic_quality_scorer,
     pearson,
     pearson_scorer,
     pixel_accuracy,
@@ -38,7 +44,12 @@ IMAGE_SCORERS = {
     "mae": neg_mean_absolute_error_scorer,
     "ssim": ssim_scorer,
 }
-ALL_SCORERS = SCORERS | IMAGE_SCORERS | {"roc_auc": roc_auc_scorer}
+INSTANCE_SCORERS = {
+    "average precision": average_precision_scorer,
+    "panoptic quality": panoptic_quality_scorer,
+    "aggregated jaccard": aggregated_jaccard_scorer,
+}
+ALL_SCORERS = SCORERS | IMAGE_SCORERS | INSTANCE_SCORERS | {"roc_auc": roc_auc_scorer}
 
 
 class Threshold(BaseEstimator):
@@ -66,6 +77,20 @@ def test_scorers_give_the_measure_of_the_prediction(data):
     assert jaccard_scorer(estimator, X, y) == jaccard(y, pred)
     assert dice_scorer(estimator, X, y) == dice(y, pred)
     assert pixel_accuracy_scorer(estimator, X, y) == pixel_accuracy(y, pred)
+
+
+def test_instance_scorers_give_the_measure_of_the_prediction(data):
+    X, y = data
+    estimator = Threshold().fit(X, y)
+    pred = estimator.predict(X)
+    precision = average_precision(y, pred, thresholds=0.5)
+    assert average_precision_scorer(estimator, X, y) == precision
+    assert panoptic_quality_scorer(estimator, X, y) == panoptic_quality(y, pred)
+    assert aggregated_jaccard_scorer(estimator, X, y) == aggregated_jaccard(y, pred)
+    result = cross_validate(
+        Threshold(0.4), X, y, scoring=INSTANCE_SCORERS, error_score="raise"
+    )
+    assert all(np.all(result[f"test_{name}"] == 1) for name in INSTANCE_SCORERS)
 
 
 def test_scorers_work_in_cross_validate(data):

@@ -1,0 +1,201 @@
+"""What a fitted InstanceSegmenter does: find objects, describe and score them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from instantdl.estimators._dense import DenseEstimator
+from instantdl.estimators._instance_methods import (
+    METHODS,
+    MaskRCNN,
+    Watershed,
+    mean_summary,
+)
+from instantdl.estimators._instance_tables import (
+    Instances,
+    describe_draws,
+    describe_instances,
+)
+from instantdl.estimators._object_classes import only_class, split_classes
+from instantdl.estimators._uncertainty import check_kind, uncertainty_of
+from instantdl.metrics import average_precision
+
+if TYPE_CHECKING:
+    from instantdl.training import NetworkSpec
+
+
+class InstancePredictor(DenseEstimator):
+    """Base of `InstanceSegmenter` with all that comes after `fit`."""
+
+    method: str
+    filters: int | str
+    foreground_threshold_: float
+    object_threshold_: float
+    min_size_: int
+
+    def _method(self) -> Watershed | MaskRCNN:
+        return METHODS[self.method](self)
+
+    def _n_filters(self) -> int:
+        wanted = self.filters
+        return self._method().filters if wanted == "auto" else int(wanted)
+
+    def _n_classes(self) -> int:
+        return len(self.classes_)
+
+    def _n_outputs(self) -> int:
+        """Return the maps of the U-Net: foreground, closeness, one for each class."""
+        return 2 + (self._n_classes() if self._n_classes() > 1 else 0)
+
+    def _network_spec(self) -> "NetworkSpec":
+        return self._method().spec()  # type: ignore[return-value]
+
+    def _thresholds(self) -> tuple[float, float, int]:
+        return self.foreground_threshold_, self.object_threshold_, self.min_size_
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Give every object of every image a number.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            Images of any size, with the channels of the training images.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, *spatial), int32
+            0 is the background, the objects of each image are 1 to n. An object
+            array of label images, one per image, unless `X` is an array.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        images = self._check_predict(X)
+        result = self._empty_result(images, np.int32)
+        method = self._method()
+        for number, evidence in method.find(images):
+            result[number] = method.grow(evidence, self._thresholds())
+        return result
+
+    def predict_instances(self, X: Any, *, n_draws: int = 0) -> list[Instances]:
+        """Return the objects of every image as a label image and as a table.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            Images of any size.
+
+        n_draws : int, default=0
+            Networks that are sampled by dropout, to tell how sure each object is.
+
+        Returns
+        -------
+        list of Instances
+            For each image `labels`, as from `predict`, and `table`, a
+            `pandas.DataFrame` with a row for each object: "label", "score" (mean
+            probability of the foreground, or how sure Mask R-CNN is), "class" ("object"
+            where none were learnt), "area" in pixels, and for each axis, as "row",
+            "centroid_row", "start_row" and "stop_row" of its box. With
+            `n_draws` also "existence", the part of the sampled networks that find it
+            too, overlapping by more than half of both objects' union; "iou_mean" and
+            "iou_std" of this overlap; "uncertainty", the mean of
+            `predict_uncertainty` over its pixels.
+
+        Raises
+        ------
+        ValueError
+            If there are to be draws and the network has no dropout.
+        """
+        images = self._check_predict(X)
+        method, found = self._method(), []
+        for _, evidence in method.find(images):
+            labels, scores, kinds = method.describe(evidence, self._thresholds())
+            table = describe_instances(labels, scores, self.classes_[kinds])
+            found.append((labels, table))
+        if not n_draws:
+            return [Instances(*pair) for pair in found]
+        with self._borrowed() as network:
+            noise = self._noise(n_draws, network.n_noise)
+        result = []
+        for number, (labels, table) in enumerate(found):
+            grown, foregrounds = [], []
+            for drawn in method.draw(images.take([number]), noise):
+                grown.append(method.grow(drawn, self._thresholds()))
+                foregrounds.append(method.foreground(drawn))
+            uncertainty = uncertainty_of(mean_summary(foregrounds), "total")
+            columns = describe_draws(labels, grown, uncertainty)
+            result.append(Instances(labels, pd.concat([table, columns], axis=1)))
+        return result
+
+    def predict_uncertainty(
+        self, X: Any, *, n_draws: int = 20, kind: str = "total"
+    ) -> NDArray[Any]:
+        """Return how uncertain it is that a pixel belongs to an object.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            Images of any size.
+
+        n_draws : int, default=20
+            Networks that are sampled by dropout.
+
+        kind : {"total", "epistemic", "aleatoric"}, default="total"
+            "total" is the entropy of the mean probabilities; "aleatoric" the mean
+            entropy of each draw, what more training images would not settle;
+            "epistemic" their difference, the mutual information [3]_.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, *spatial), float32
+            In [0, 1], 0 certain. An object array, one map per image, unless `X` is
+            an array. Two calls give the same maps. For whole objects see
+            `predict_instances`.
+
+        Raises
+        ------
+        ValueError
+            If the network has no dropout, or a parameter is unknown.
+        """
+        images = self._check_predict(X)
+        check_kind(kind)
+        with self._borrowed() as network:
+            noise = self._noise(n_draws, network.n_noise)
+        result = self._empty_result(images, np.float32)
+        for number, summary in self._method().summarise(images, noise):
+            result[number] = uncertainty_of(summary, kind).astype(np.float32)
+        return result
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return the mean average precision of the Data Science Bowl 2018.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *spatial[, channels]), list or collection
+            Images.
+
+        y : array-like of shape (n_samples, *spatial), list or collection
+            Their true label images, or pairs as for `fit`.
+
+        Returns
+        -------
+        float
+            In [0, 1], higher is better: the mean over thresholds of the intersection
+            over union of 0.5, 0.55, ..., 0.95, and over images; where there are
+            classes, that of each class's objects, then the mean over classes.
+        """
+        labels, mappings = split_classes(y)
+        if mappings is None or self._n_classes() == 1:
+            return float(average_precision(labels, self.predict(X)))
+        found = self.predict_instances(X)
+        scores = []
+        for wanted in self.classes_.tolist():
+            pairs = zip(labels, mappings, strict=True)
+            true = [only_class(image, kinds, wanted) for image, kinds in pairs]
+            mine = [only_class(one.labels, one.classes(), wanted) for one in found]
+            scores.append(float(average_precision(true, mine)))
+        return float(np.mean(scores))
