@@ -15,11 +15,16 @@ All take turns, `--repeats` times; ratios are the medians of the ratios of one t
 """
 
 import argparse
-import importlib.util
+import contextlib
 import os
 import statistics
 import time
 import warnings
+
+with contextlib.suppress(ImportError):
+    # Before TensorFlow: the other way round, builds of both for GPUs crash.
+    import torch
+    import torchvision
 
 import keras
 import numpy as np
@@ -45,7 +50,7 @@ def main():
     arguments = parser.parse_args()
     for size in arguments.sizes:
         rivals = {"fit": Fit, "loop": Loop}
-        if importlib.util.find_spec("torchvision"):
+        if "torchvision" in globals():
             rivals["torch"] = Torch
         rivals = {name: kind(size, arguments.batch) for name, kind in rivals.items()}
         steps = {
@@ -165,10 +170,7 @@ class Torch(Loop):
     """torchvision's ResNet50 with channels last and autocast."""
 
     def __init__(self, size, batch):
-        import torch
-        import torchvision
-
-        self.batch, self.torch = batch, torch
+        self.batch = batch
         network = torchvision.models.resnet50(num_classes=N_CLASSES)
         self.network = network.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
@@ -179,9 +181,9 @@ class Torch(Loop):
 
     def train_step(self, x, y):
         enabled = has_fast_bfloat16()
-        with self.torch.autocast("cpu", self.torch.bfloat16, enabled=enabled):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             logits = self.network(x)
-        loss = self.torch.nn.functional.cross_entropy(logits.float(), y)
+        loss = torch.nn.functional.cross_entropy(logits.float(), y)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

@@ -21,6 +21,14 @@ def test_first_example_runs(tmp_path, capsys):
     assert "[" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_the_example_of_objects_runs(tmp_path, capsys):
+    example = next(text for text in EXAMPLES if "InstanceSegmenter" in text)
+    exec(example.replace("time_limit=60", "time_limit=3"), {})
+    assert (tmp_path / "first.geojson").is_file()
+    assert "existence" in capsys.readouterr().out
+
+
 def test_commands_stand_alone_on_one_line():
     commands = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
     assert len(commands) == 2

@@ -171,12 +171,14 @@ def join_detections(
     --------
     >>> import numpy as np
     >>> from instantdl.images import DetectedObjects, join_detections
-    >>> part = DetectedObjects(
-    ...     boxes=np.array([[1, 3, 5, 5]]), scores=np.ones(1), kinds=np.ones(1, int),
-    ...     masks=np.ones((1, 28, 28)), shape=(6, 6))
+    >>> def found(box):
+    ...     return DetectedObjects(
+    ...         boxes=np.array([box]), scores=np.ones(1), kinds=np.ones(1, int),
+    ...         masks=np.ones((1, 28, 28)), shape=(6, 6))
     >>> tiles = [(slice(0, 6), slice(0, 6)), (slice(0, 6), slice(2, 8))]
     >>> inner = [(slice(0, 6), slice(0, 4)), (slice(0, 6), slice(4, 8))]
-    >>> join_detections([part, part], tiles, inner, (6, 8)).boxes
+    >>> parts = [found([1, 5, 5, 6]), found([1, 3, 5, 5])]
+    >>> join_detections(parts, tiles, inner, (6, 8)).boxes
     array([[1, 5, 5, 7]])
     """
     moved, cut, tile, owned = [], [], [], []

@@ -35,6 +35,9 @@ class DetectorSpec:
     optimizer : str, default="adam"
         Name of a Keras optimizer.
 
+    draws_own_weights : bool, default=True
+        Whether training begins with the weights that `build` gives.
+
     Examples
     --------
     >>> from instantdl.networks import Detector, build_mask_rcnn

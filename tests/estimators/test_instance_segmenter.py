@@ -224,7 +224,10 @@ def two_kinds():
     return X, pairs
 
 
-@pytest.mark.parametrize(("method", "epochs"), [("watershed", 50), ("mask_rcnn", 80)])
+@pytest.mark.parametrize(
+    ("method", "epochs"),
+    [("watershed", 50), pytest.param("mask_rcnn", 80, marks=pytest.mark.slow)],
+)
 def test_classes_of_objects_are_told_apart(two_kinds, method, epochs, tmp_path):
     X, pairs = two_kinds
     small = SMALL | {"epochs": epochs, "normalization": None, "method": method}

@@ -83,6 +83,23 @@ def test_a_saved_one_finds_the_same(fitted, nuclei, tmp_path):
     assert loaded.anchors_ == fitted.anchors_
 
 
+def test_pieces_of_a_crop_are_numbered_with_their_class():
+    segmenter = InstanceSegmenter(method="mask_rcnn")
+    segmenter.classes_ = np.array(["a", "b", "c"])
+    codes = np.zeros((12, 20), np.int64)
+    codes[1:5, 1:5] = 3 * 7 + 2
+    codes[1:5, 10:15] = 3 * 7 + 2  # mirrored, or cut in two by the border
+    codes[7:10, 1:9] = 3 * 4 + 0
+    codes[11, 19] = 3 * 5 + 1  # a sliver
+    target = segmenter._method().finish(codes)
+    assert target.dtype == np.int32
+    labels, kinds = target[..., 0], target[..., 1]
+    assert labels.max() == 3
+    assert labels[11, 19] == kinds[11, 19] == 0
+    assert len({labels[2, 2], labels[2, 12], labels[8, 3]}) == 3
+    assert (kinds[2, 2], kinds[2, 12], kinds[8, 3], kinds[0, 0]) == (3, 3, 1, 0)
+
+
 def test_a_classifiers_backbone_is_taken_over(nuclei):
     X, y = nuclei
     classifier = ImageClassifier(

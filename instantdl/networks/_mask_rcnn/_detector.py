@@ -36,7 +36,7 @@ _REGIONS, _REGIONS_WITH_OBJECT = 96, 32
 class Detections(NamedTuple):
     """What is found in a batch.
 
-    Attributes
+    Parameters
     ----------
     boxes : tensor of shape (n_samples, n_found, 4), float32
         First and end row and column of each object, in pixels.
