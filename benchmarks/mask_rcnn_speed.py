@@ -102,7 +102,7 @@ class Ours:
                 key=("speed",),
                 build=lambda: build_mask_rcnn(3, 1, depth=depth, dtype=dtype),
                 connect=lambda network: Detector(
-                    network, anchors, first_stride=4, n_objects=48, n_found=100
+                    network, anchors, first_stride=4, n_objects=100
                 ),
             )
         )

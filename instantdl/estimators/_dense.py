@@ -226,12 +226,15 @@ class DenseEstimator(BaseImageEstimator):
             self.optimizer,
         )
 
+    def _auto_tile(self) -> list[int]:
+        return [_TILE_SIZES[self.spatial_ndim_in_]] * self.spatial_ndim_in_
+
     def _tiling(self) -> "Tiling":
         from instantdl.training import Tiling
 
         rank = self.spatial_ndim_in_
         if isinstance(self.tile_shape, str):
-            tile_shape = [_TILE_SIZES[rank]] * rank
+            tile_shape = self._auto_tile()
         else:
             tile_shape = check_shape(self.tile_shape, rank, "tile_shape")
         return Tiling(self._total_stride(rank), self.margin_, tuple(tile_shape))

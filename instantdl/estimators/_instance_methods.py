@@ -1,7 +1,7 @@
 """The ways to find objects: what each learns, and how objects come of it."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 from skimage.measure import label
 
+from instantdl.exceptions import ModelFileError
 from instantdl.images import (
     CheckedImages,
     DetectedObjects,
@@ -25,12 +26,17 @@ if TYPE_CHECKING:
     from instantdl.estimators._instance_segmenter import InstanceSegmenter
     from instantdl.training import DetectorSpec, NetworkSpec
 
-_N_LEVELS = 4
+_N_LEVELS, _N_ANCHORS = 4, 3
+_STRIDES = tuple(((first, first), *((2, 2),) * (_N_LEVELS - 1)) for first in (2, 4))
 # An object that is smaller, in pixels, is looked for in maps of twice the resolution.
 _SMALL_OBJECT = 24.0
 _SLIVER = 4
 _MARGINS = 32, 128
-_FEWEST_OBJECTS, _MOST_OBJECTS, _MOST_FOUND = 16, 256, 1024
+# Steps of what depends on the training images: so that folds of a set share a network.
+_MOST_OBJECTS = (16, 32, 64, 128, 256, 512)
+# Augmentation makes objects smaller and so more, and borders cut some in two.
+_CROWDED = 1.5
+_TILES = (512, 384, 256, 128)
 
 
 @dataclass(frozen=True)
@@ -45,13 +51,26 @@ class ObjectSizes:
     boxes : ndarray of shape (n_objects, n_axes)
         Lengths of the box around each.
 
-    densities : ndarray of shape (n_samples,)
-        Objects per pixel of each image.
+    centres : list of ndarray of shape (n_objects, n_axes)
+        Middle of the box around each object of each image.
+
+    numbers : ndarray of shape (n_objects,)
+        What they are called in the label images.
     """
 
     areas: NDArray[Any]
     boxes: NDArray[Any]
-    densities: NDArray[Any]
+    centres: list[NDArray[Any]]
+    numbers: NDArray[Any]
+
+    def most_within(self, shape: Sequence[int]) -> int:
+        """Return how many objects lie in the fullest cell of a grid, in any image."""
+        most = 0
+        for centres in self.centres:
+            cells = (centres // np.asarray(shape)).astype(int)
+            _, counts = np.unique(cells, axis=0, return_counts=True)
+            most = max(most, int(counts.max(initial=0)))
+        return most
 
 
 def measure_objects(labels: Any) -> ObjectSizes:
@@ -66,16 +85,21 @@ def measure_objects(labels: Any) -> ObjectSizes:
     -------
     ObjectSizes
     """
-    areas, boxes, densities = [], [], []
+    ndim = labels[0].ndim
+    areas, boxes, centres, called = [], [], [], []
     for image in labels:
         numbers = relabel(image)
         windows = ndimage.find_objects(numbers)
+        ends = np.array(
+            [[(axis.start, axis.stop) for axis in window] for window in windows]
+        ).reshape(-1, ndim, 2)
         areas.append(np.bincount(numbers.ravel())[1:])
-        boxes += [[axis.stop - axis.start for axis in window] for window in windows]
-        densities.append(len(windows) / image.size)
-    ndim = labels[0].ndim
+        boxes.append(ends[..., 1] - ends[..., 0])
+        centres.append(ends.mean(axis=-1))
+        values = np.unique(image)
+        called.append(values[values > 0].astype(np.int64))
     return ObjectSizes(
-        np.concatenate(areas), np.reshape(boxes, (-1, ndim)), np.array(densities)
+        np.concatenate(areas), np.concatenate(boxes), centres, np.concatenate(called)
     )
 
 
@@ -95,7 +119,7 @@ class Watershed:
     def __init__(self, segmenter: "InstanceSegmenter") -> None:
         self.segmenter = segmenter
 
-    def check(self) -> None:
+    def check(self, spatial_ndim: int) -> None:
         """Raise unless the network is one for this method."""
         network = self.segmenter.network
         if not callable(network) and network not in {"auto", "unet"}:
@@ -104,8 +128,19 @@ class Watershed:
                 f"Got {network!r}. Use it with method='mask_rcnn'."
             )
 
+    def check_fitted(self) -> None:
+        """Raise unless the attributes that this method settles are as they must be."""
+        if self.segmenter.anchors_ != () or self.segmenter.max_objects_ != 0:
+            raise ModelFileError(
+                "anchors_ must be () and max_objects_ 0 for the watershed. Got "
+                f"{self.segmenter.anchors_!r:.60} and {self.segmenter.max_objects_!r}."
+            )
+
     def geometry(self, sizes: ObjectSizes) -> None:
         """Return None: those of the U-Net, or of a network of the user's."""
+
+    def tile_shape(self) -> None:
+        """Return None: tiles are those of any U-Net."""
 
     def settle(self, sizes: ObjectSizes) -> None:
         """Set the fitted attributes of this method."""
@@ -221,8 +256,13 @@ class MaskRCNN:
     def __init__(self, segmenter: "InstanceSegmenter") -> None:
         self.segmenter = segmenter
 
-    def check(self) -> None:
-        """Raise unless the network is one for this method."""
+    def check(self, spatial_ndim: int) -> None:
+        """Raise unless network and images are such as this method takes."""
+        if spatial_ndim != 2:
+            raise ValueError(
+                "Images must be 2D for method='mask_rcnn'. Got volumes. Use "
+                "method='watershed'."
+            )
         network = self.segmenter.network
         if callable(network) or network == "unet":
             raise ValueError(
@@ -230,18 +270,43 @@ class MaskRCNN:
                 f"method='mask_rcnn'. Got {network!r}. Use it with method='watershed'."
             )
 
+    def check_fitted(self) -> None:
+        """Raise unless the attributes that this method settles are as they must be."""
+        anchors, most = self.segmenter.anchors_, self.segmenter.max_objects_
+        sides = [
+            side
+            for level in anchors
+            if isinstance(level, tuple) and len(level) == _N_ANCHORS
+            for form in level
+            if isinstance(form, tuple) and len(form) == 2
+            for side in form
+        ]
+        if (
+            len(anchors) != _N_LEVELS
+            or len(sides) != _N_LEVELS * _N_ANCHORS * 2
+            or not all(isinstance(x, float) and 0 < x < 2**20 for x in sides)
+            or most not in _MOST_OBJECTS
+            or self.segmenter.strides_ not in _STRIDES
+        ):
+            raise ModelFileError(
+                "anchors_ must hold three heights and widths for each of four levels, "
+                f"max_objects_ be one of {_MOST_OBJECTS}, and strides_ halve the "
+                f"resolution. Got {anchors!r:.60}, {most!r} and "
+                f"{self.segmenter.strides_!r:.60}."
+            )
+
     def geometry(self, sizes: ObjectSizes) -> tuple[Any, Any]:
         """Return by what the levels lower the resolution, and the margin of tiles."""
-        if sizes.boxes.shape[1] != 2:
+        if np.median(sizes.areas) < _SLIVER:
             raise ValueError(
-                "Images must be 2D for method='mask_rcnn'. Got volumes. Use "
-                "method='watershed'."
+                f"Objects must have {_SLIVER} pixels or more for method='mask_rcnn'. "
+                f"Got a median of {np.median(sizes.areas):g}. Enlarge images and "
+                "labels, or use method='watershed'."
             )
         side = float(np.median(np.sqrt(sizes.areas)))
-        first = 2 if side < _SMALL_OBJECT else 4
+        strides = _STRIDES[0 if side < _SMALL_OBJECT else 1]
         extent = np.quantile(sizes.boxes, 0.99, axis=0).astype(int)
         margin = [round_up(int(np.clip(length, *_MARGINS)), 32) for length in extent]
-        strides = ((first, first), *((2, 2),) * (_N_LEVELS - 1))
         return strides, tuple(margin)
 
     def settle(self, sizes: ObjectSizes) -> None:
@@ -252,11 +317,9 @@ class MaskRCNN:
         first = segmenter.strides_[0][0]
         strides = [first * 2**level for level in range(_N_LEVELS)]
         segmenter.anchors_ = choose_anchors(sizes.boxes, strides)
-        pixels = np.prod(segmenter.patch_shape_)
-        most = int(np.ceil(sizes.densities.max() * pixels))
-        segmenter.max_objects_ = int(
-            np.clip(round_up(most, 16), _FEWEST_OBJECTS, _MOST_OBJECTS)
-        )
+        most = _CROWDED * sizes.most_within(segmenter.patch_shape_)
+        larger = [step for step in _MOST_OBJECTS if step >= most]
+        segmenter.max_objects_ = min(larger, default=_MOST_OBJECTS[-1])
 
     def targets(self, labels: Any) -> Any:
         """Return what the network learns from label images."""
@@ -287,10 +350,11 @@ class MaskRCNN:
         depth = 50 if segmenter.network == "resnet50" else 18
         filters, rate = segmenter._n_filters(), segmenter.dropout_rate
         anchors, n_objects = segmenter.anchors_, segmenter.max_objects_
-        n_classes, n_found = segmenter._n_classes(), self._most_found()
+        n_classes = segmenter._n_classes()
+        n_pixels = int(np.prod(segmenter.patch_shape_))
         key = segmenter._network_key(n_classes)
         return DetectorSpec(
-            key=("mask_rcnn", *key, anchors, n_objects, n_found),
+            key=("mask_rcnn", *key, anchors, n_objects, n_pixels),
             build=lambda: build_mask_rcnn(
                 n_channels,
                 n_classes,
@@ -306,21 +370,24 @@ class MaskRCNN:
                 anchors,
                 first_stride=first,
                 n_objects=n_objects,
-                n_found=n_found,
+                n_pixels=n_pixels,
             ),
             optimizer=segmenter.optimizer,
         )
 
-    def _most_found(self) -> int:
-        """Return how many objects a window may have, by those of the patches."""
-        tiling = self.segmenter._tiling()
-        window = [
-            tile + 2 * margin
-            for tile, margin in zip(tiling.tile_shape, tiling.margin, strict=True)
+    def tile_shape(self) -> list[int]:
+        """Return the largest tile that does not hold more objects than can be found."""
+        from instantdl.networks import MOST_FOUND
+
+        segmenter = self.segmenter
+        density = segmenter.max_objects_ / np.prod(segmenter.patch_shape_)
+        margin = np.array(segmenter.margin_)
+        fitting = [
+            tile
+            for tile in _TILES
+            if density * np.prod(tile + 2 * margin) <= MOST_FOUND
         ]
-        ratio = np.prod(window) / np.prod(self.segmenter.patch_shape_)
-        wanted = self.segmenter.max_objects_ * max(ratio, 1.0)
-        return int(min(round_up(int(wanted), 16), _MOST_FOUND))
+        return [max(fitting, default=_TILES[-1])] * 2
 
     def find(self, images: CheckedImages) -> Iterator[tuple[int, DetectedObjects]]:
         """Yield number and evidence of each image: its detected objects."""
@@ -342,7 +409,7 @@ class MaskRCNN:
         These are of the probabilities of background and foreground, and of entropy.
         """
         for number, found in self._join(images, noise):
-            yield number, mean_summary([one.foreground() for one in found])
+            yield number, mean_summary(one.foreground() for one in found)
 
     def foreground(self, evidence: Any) -> NDArray[Any]:
         """Return how probable it is that each pixel belongs to an object."""
@@ -404,13 +471,13 @@ METHODS: dict[str, Callable[["InstanceSegmenter"], Watershed | MaskRCNN]] = {
 }
 
 
-def mean_summary(foregrounds: Sequence[NDArray[Any]]) -> NDArray[Any]:
+def mean_summary(foregrounds: Iterable[NDArray[Any]]) -> NDArray[Any]:
     """Return means over draws of probabilities and their normalised entropy.
 
     Parameters
     ----------
-    foregrounds : sequence of ndarray of shape (*spatial,)
-        Probability of the foreground in each draw.
+    foregrounds : iterable of ndarray of shape (*spatial,)
+        Probability of the foreground in each draw; one at a time is held.
 
     Returns
     -------
@@ -418,8 +485,10 @@ def mean_summary(foregrounds: Sequence[NDArray[Any]]) -> NDArray[Any]:
         Of background, foreground and entropy.
     """
     total: Any = 0
+    n_draws = 0
     for p in foregrounds:
         both = np.stack([1 - p, p], axis=-1)
         entropy = special.entr(both).sum(axis=-1, keepdims=True) / np.log(2)
         total = total + np.concatenate([both, entropy], axis=-1)
-    return np.asarray(total / len(foregrounds))
+        n_draws += 1
+    return np.asarray(total / n_draws)

@@ -1,5 +1,6 @@
 """What a fitted InstanceSegmenter does: find objects, describe and score them."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +18,12 @@ from instantdl.estimators._instance_tables import (
     Instances,
     describe_draws,
     describe_instances,
+    overlap_with,
 )
 from instantdl.estimators._object_classes import only_class, split_classes
 from instantdl.estimators._uncertainty import check_kind, uncertainty_of
+from instantdl.exceptions import ModelFileError
+from instantdl.images import CheckedImages
 from instantdl.metrics import average_precision
 
 if TYPE_CHECKING:
@@ -34,9 +38,32 @@ class InstancePredictor(DenseEstimator):
     foreground_threshold_: float
     object_threshold_: float
     min_size_: int
+    anchors_: tuple[Any, ...]
 
     def _method(self) -> Watershed | MaskRCNN:
         return METHODS[self.method](self)
+
+    def _check_method(self) -> None:
+        """Raise if the method is not the one that was fitted."""
+        fitted = "mask_rcnn" if self.anchors_ else "watershed"
+        if self.method != fitted:
+            raise ValueError(
+                f"`method` must stay the one of the fit, {fitted!r}. Got "
+                f"{self.method!r}. Fit again, without warm_start."
+            )
+
+    def _check_fitted(self) -> None:
+        super()._check_fitted()
+        classes = self.classes_
+        if classes.ndim != 1 or not 0 < len(np.unique(classes)) == classes.size < 2**16:
+            raise ModelFileError(
+                f"classes_ must hold one or more different labels. Got {classes!r:.60}."
+            )
+        self._method().check(self.spatial_ndim_in_)
+        self._method().check_fitted()
+
+    def _auto_tile(self) -> list[int]:
+        return self._method().tile_shape() or super()._auto_tile()
 
     def _n_filters(self) -> int:
         wanted = self.filters
@@ -50,6 +77,7 @@ class InstancePredictor(DenseEstimator):
         return 2 + (self._n_classes() if self._n_classes() > 1 else 0)
 
     def _network_spec(self) -> "NetworkSpec":
+        self._check_method()
         return self._method().spec()  # type: ignore[return-value]
 
     def _thresholds(self) -> tuple[float, float, int]:
@@ -111,25 +139,34 @@ class InstancePredictor(DenseEstimator):
             If there are to be draws and the network has no dropout.
         """
         images = self._check_predict(X)
-        method, found = self._method(), []
-        for _, evidence in method.find(images):
+        noise = None
+        if n_draws:
+            with self._borrowed() as network:
+                noise = self._noise(n_draws, network.n_noise)
+        method, result = self._method(), []
+        for number, evidence in method.find(images):
             labels, scores, kinds = method.describe(evidence, self._thresholds())
             table = describe_instances(labels, scores, self.classes_[kinds])
-            found.append((labels, table))
-        if not n_draws:
-            return [Instances(*pair) for pair in found]
-        with self._borrowed() as network:
-            noise = self._noise(n_draws, network.n_noise)
-        result = []
-        for number, (labels, table) in enumerate(found):
-            grown, foregrounds = [], []
-            for drawn in method.draw(images.take([number]), noise):
-                grown.append(method.grow(drawn, self._thresholds()))
-                foregrounds.append(method.foreground(drawn))
-            uncertainty = uncertainty_of(mean_summary(foregrounds), "total")
-            columns = describe_draws(labels, grown, uncertainty)
-            result.append(Instances(labels, pd.concat([table, columns], axis=1)))
+            if noise is not None:
+                columns = self._describe_draws(images.take([number]), labels, noise)
+                table = pd.concat([table, columns], axis=1)
+            result.append(Instances(labels, table))
         return result
+
+    def _describe_draws(
+        self, image: CheckedImages, labels: NDArray[np.int32], noise: NDArray[Any]
+    ) -> pd.DataFrame:
+        """Return how steadily sampled networks find the objects of an image."""
+        method, overlaps = self._method(), []
+
+        def foregrounds() -> Iterator[NDArray[Any]]:
+            for drawn in method.draw(image, noise):
+                grown = method.grow(drawn, self._thresholds())
+                overlaps.append(overlap_with(labels, grown))
+                yield method.foreground(drawn)
+
+        uncertainty = uncertainty_of(mean_summary(foregrounds()), "total")
+        return describe_draws(labels, np.array(overlaps), uncertainty)
 
     def predict_uncertainty(
         self, X: Any, *, n_draws: int = 20, kind: str = "total"
@@ -197,5 +234,9 @@ class InstancePredictor(DenseEstimator):
             pairs = zip(labels, mappings, strict=True)
             true = [only_class(image, kinds, wanted) for image, kinds in pairs]
             mine = [only_class(one.labels, one.classes(), wanted) for one in found]
-            scores.append(float(average_precision(true, mine)))
-        return float(np.mean(scores))
+            # An image without objects of a class says nothing of that class.
+            scores.append(average_precision(true, mine, empty=np.nan, per_image=True))
+        known = [
+            row[~np.isnan(row)].mean() for row in scores if not np.isnan(row).all()
+        ]
+        return float(np.mean(known)) if known else 1.0

@@ -10,7 +10,11 @@ from instantdl._compat import Interval, StrOptions, with_callbacks
 from instantdl.estimators._arguments import check_groups, check_sample_weight
 from instantdl.estimators._base import TrainingData, now
 from instantdl.estimators._dense import DenseEstimator
-from instantdl.estimators._instance_methods import METHODS, measure_objects
+from instantdl.estimators._instance_methods import (
+    METHODS,
+    ObjectSizes,
+    measure_objects,
+)
 from instantdl.estimators._instance_prediction import InstancePredictor
 from instantdl.estimators._instance_thresholds import tune_thresholds
 from instantdl.estimators._object_classes import (
@@ -43,7 +47,8 @@ class InstanceSegmenter(InstancePredictor):
         "auto" is the U-Net for the watershed and the smaller residual network for
         Mask R-CNN. For the watershed a function `(input_shape, n_outputs) ->
         keras.Model` makes a network of your own: fully convolutional, of output size
-        equal to input size, without an activation at its end. `n_outputs` is 2.
+        equal to input size, without an activation at its end. `n_outputs` is 2, and
+        one more for each class where objects have several.
 
     filters : int or "auto", default="auto"
         Filters of the network's first level, doubled at each level below; "auto" is
@@ -160,7 +165,7 @@ default="percentile"
     classes_ : ndarray of shape (n_classes,)
         Classes of objects, sorted; "object" alone where none were given.
 
-    anchors_ : tuple of tuple of (float, float)
+    anchors_ : tuple of tuple of tuple of float
         Heights and widths that boxes are looked for with in each level of Mask
         R-CNN, from the training objects; empty for the watershed.
 
@@ -169,7 +174,7 @@ default="percentile"
 
     history_ : dict of str to list of float
         "loss", "val_loss" and "learning_rate" of each epoch; by "val_loss" the best
-        weights are chosen: for the watershed by how much both maps are wrong.
+        weights are chosen: for the watershed by how much the maps are wrong.
 
     n_epochs_ : int
         Epochs done.
@@ -188,7 +193,7 @@ default="percentile"
         Spatial size of the patches.
 
     strides_ : tuple of tuple of int
-        By what each level of the U-Net lowers the resolution.
+        By what each level of the network lowers the resolution.
 
     margin_ : tuple of int
         Pixels around a tile that the network sees besides.
@@ -368,19 +373,20 @@ default="percentile"
         """
         started = now()
         self._check_parameters()
-        self._method().check()
         seeds = self._draw_seeds()
         n_channels = getattr(self, "n_channels_in_", None) if self.warm_start else None
         labels, mappings = split_classes(y)
         images, labels = check_images_and_masks(X, labels, n_channels=n_channels)
+        self._method().check(images.spatial_ndim)
         as_spacing(labels[0], self.spacing)
         classes = find_classes(mappings)
-        if mappings is not None and len(classes) > 1:
+        if mappings is not None:
             labels = CodedLabels(labels, mappings, classes)
         weight = check_sample_weight(sample_weight, len(images))
         groups = check_groups(groups, len(images))
         survey = survey_masks(labels, seeds[2], instances=True)
-        self._settle(images, labels, survey, seeds, classes)
+        sizes = measure_objects(labels)
+        self._settle(images, survey, sizes, seeds, classes)
         method = self._method()
         images, labels, training, validation = self._hold_back(
             images, labels, survey.strata(), groups, seeds[1]
@@ -399,7 +405,13 @@ default="percentile"
             finish=method.finish,
         )
         listeners = self._listeners(X, y)
-        self._train(data, seeds, started, listeners, told_apart_by=[survey.counts])
+        told = [
+            sizes.numbers,
+            sizes.areas,
+            sizes.boxes,
+            *map(np.array, classes.tolist()),
+        ]
+        self._train(data, seeds, started, listeners, told_apart_by=told)
         held_back = validation[:: max(1, -(-len(validation) // _MOST_TUNED))]
         self._tune(images.take(held_back), labels.take(held_back))
         for listener in listeners:
@@ -409,8 +421,8 @@ default="percentile"
     def _settle(
         self,
         images: CheckedImages,
-        labels: Any,
         survey: MaskSurvey,
+        sizes: ObjectSizes,
         seeds: list[int],
         classes: NDArray[Any],
     ) -> None:
@@ -423,8 +435,11 @@ default="percentile"
             )
         if self.warm_start and hasattr(self, "_weights"):
             self._check_warm_start(images.spatial_ndim, classes)
+            self._check_method()
+            if self.min_size != "auto":
+                self.min_size_ = int(self.min_size)
             return
-        method, sizes = self._method(), measure_objects(labels)
+        method = self._method()
         self._settle_images(images, seeds[3])
         self.classes_ = classes
         self.directed_axes_ = survey.directed_axes
@@ -439,7 +454,7 @@ default="percentile"
         smallest = int(np.quantile(sizes.areas, 0.01) / 2)
         self.min_size_ = smallest if self.min_size == "auto" else int(self.min_size)
         # Callbacks predict before there is anything to tune these on.
-        self._tune(images.take([]), labels.take([]))
+        self._tune(images.take([]), [])
 
     def _tune(self, images: CheckedImages, labels: Any) -> None:
         """Set the thresholds, by images held back where they are to be tuned."""

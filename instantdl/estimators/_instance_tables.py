@@ -1,6 +1,5 @@
 """Objects of an image as a table, and how sure it is that they are there."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,8 +88,30 @@ def describe_instances(
     return pd.DataFrame(table)
 
 
+def overlap_with(labels: NDArray, drawn: NDArray) -> NDArray[np.float64]:
+    """Return how far each object overlaps with the one of another image that matches.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (*spatial,)
+        Objects are 1 to n.
+
+    drawn : ndarray of shape (*spatial,)
+        Another label image.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Intersection over union, 0 where there is none.
+    """
+    overlap = np.zeros(int(labels.max(initial=0)))
+    matches = match_instances(labels, drawn, threshold=0.0)
+    overlap[matches.true - 1] = matches.iou
+    return overlap
+
+
 def describe_draws(
-    labels: NDArray, draws: Sequence[NDArray], entropy: NDArray
+    labels: NDArray, overlaps: NDArray, entropy: NDArray
 ) -> pd.DataFrame:
     """Return how steadily each object of an image is found by sampled networks.
 
@@ -99,8 +120,8 @@ def describe_draws(
     labels : ndarray of shape (*spatial,)
         Objects are 1 to n.
 
-    draws : sequence of ndarray of shape (*spatial,)
-        Label image of each sampled network.
+    overlaps : ndarray of shape (n_draws, n)
+        From `overlap_with`, of each sampled network.
 
     entropy : ndarray of shape (*spatial,)
         Uncertainty of each pixel.
@@ -112,18 +133,15 @@ def describe_draws(
         than half of their union; "iou_mean" and "iou_std": of that overlap over all
         draws, 0 where there is none; "uncertainty": mean over its pixels.
     """
-    n = int(labels.max(initial=0))
-    overlap = np.zeros((len(draws), n))
-    for row, drawn in zip(overlap, draws, strict=True):
-        matches = match_instances(labels, drawn, threshold=0.0)
-        row[matches.true - 1] = matches.iou
-    numbers = np.arange(1, n + 1)
+    numbers = np.arange(1, overlaps.shape[1] + 1)
     return pd.DataFrame(
         {
-            "existence": (overlap > 0.5).mean(axis=0),
-            "iou_mean": overlap.mean(axis=0),
-            "iou_std": overlap.std(axis=0),
-            "uncertainty": ndimage.mean(entropy, labels, numbers) if n else [],
+            "existence": (overlaps > 0.5).mean(axis=0),
+            "iou_mean": overlaps.mean(axis=0),
+            "iou_std": overlaps.std(axis=0),
+            "uncertainty": ndimage.mean(entropy, labels, numbers)
+            if len(numbers)
+            else [],
         },
         dtype=float,
     )

@@ -65,9 +65,15 @@ def find_classes(mappings: Sequence[Mapping[Any, Any]] | None) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        If classes are of different types.
+        If a class is neither text nor a number, or some are text and some numbers.
     """
-    found = {kind for mapping in mappings or [] for kind in mapping.values()}
+    kinds = [kind for mapping in mappings or [] for kind in mapping.values()]
+    for kind in kinds:
+        if not isinstance(kind, str | int | float | np.generic):
+            raise TypeError(
+                f"Classes of objects must be text or numbers. Got {kind!r:.60}."
+            )
+    found = set(kinds)
     if not found:
         return _ONE_CLASS
     try:
@@ -174,9 +180,19 @@ def only_class(
     -------
     ndarray of shape (*spatial,)
         Others are background.
+
+    Raises
+    ------
+    ImageError
+        If an object has no class.
     """
     numbers, places = np.unique(labels, return_inverse=True)
-    kept = [n if n and classes.get(n) == wanted else 0 for n in numbers.tolist()]
+    missing = [n for n in numbers.tolist() if n and n not in classes]
+    if missing:
+        raise ImageError(
+            f"Every object of `y` must have a class. Got none for object {missing[0]}."
+        )
+    kept = [n if n and classes[n] == wanted else 0 for n in numbers.tolist()]
     return np.array(kept, numbers.dtype)[places].reshape(labels.shape)
 
 

@@ -71,6 +71,9 @@ class DetectedObjects:
     ) -> tuple[NDArray[np.int32], NDArray[Any], NDArray[Any]]:
         """Draw the objects as a label image; where they overlap, the surer one.
 
+        Of an object that surer ones hide by more than half nothing is drawn: it is
+        mostly the same one, found twice.
+
         Parameters
         ----------
         mask_threshold : float, default=0.5
@@ -91,16 +94,23 @@ class DetectedObjects:
             Of each object.
         """
         groups = np.arange(len(self.boxes)) if self.groups is None else self.groups
+        # A piece is as sure as the surest of its object.
+        scores = np.zeros(groups.max(initial=-1) + 1)
+        np.maximum.at(scores, groups, self.scores)
         labels = np.zeros(self.shape, np.int32)
-        for number, window, values in self._stretched(score_threshold):
-            free = (labels[window] == 0) & (values >= mask_threshold)
-            labels[window][free] = groups[number] + 1
-        sizes = np.bincount(labels.ravel(), minlength=groups.max(initial=-1) + 2)
+        for number, window, values in self._stretched(scores[groups], score_threshold):
+            own, inside = labels[window], values >= mask_threshold
+            free = inside & (own == 0)
+            hidden = inside & (own != 0) & (own != groups[number] + 1)
+            if np.count_nonzero(hidden) <= np.count_nonzero(inside) / 2:
+                own[free] = groups[number] + 1
+        sizes = np.bincount(labels.ravel(), minlength=len(scores) + 1)
         sizes[0] = 0
         kept = np.flatnonzero(sizes >= max(min_size, 1))
         new = np.zeros(len(sizes), np.int32)
         new[kept] = np.arange(1, len(kept) + 1)
-        best = [self._best(groups == number) for number in kept - 1]
+        order = np.lexsort((-self.scores, groups))
+        best = order[np.searchsorted(groups[order], kept - 1)]
         return new[labels], self.scores[best], self.kinds[best]
 
     def foreground(self) -> NDArray[np.float32]:
@@ -112,30 +122,30 @@ class DetectedObjects:
             The highest product of an object's score and its mask there.
         """
         result = np.zeros(self.shape, np.float32)
-        for number, window, values in self._stretched(0.0):
+        for number, window, values in self._stretched(self.scores, 0.0):
             part = result[window]
             np.maximum(part, values * self.scores[number], out=part)
         return result
 
-    def _best(self, chosen: NDArray[Any]) -> int:
-        numbers = np.flatnonzero(chosen)
-        return int(numbers[self.scores[numbers].argmax()])
-
     def _stretched(
-        self, least: float
+        self, scores: NDArray[Any], least: float
     ) -> Iterator[tuple[int, tuple[slice, ...], NDArray[Any]]]:
         """Yield number, place and mask of the objects, the surest one first."""
-        for number in np.argsort(-self.scores, kind="stable").tolist():
-            if self.scores[number] < least:
+        for number in np.argsort(-scores, kind="stable").tolist():
+            if scores[number] < least:
                 return
-            axes = [
-                _axis(self.boxes[number, axis::2], length, size)
-                for axis, (length, size) in enumerate(
-                    zip(self.shape, self.masks.shape[1:], strict=True)
-                )
-            ]
-            (rows, down), (columns, across) = axes
-            yield number, (rows, columns), down @ self.masks[number] @ across.T
+            yield self._stretch(number)
+
+    def _stretch(self, number: int) -> tuple[int, tuple[slice, ...], NDArray[Any]]:
+        """Return number, place and mask of one object."""
+        axes = [
+            _axis(self.boxes[number, axis::2], length, size)
+            for axis, (length, size) in enumerate(
+                zip(self.shape, self.masks.shape[1:], strict=True)
+            )
+        ]
+        (rows, down), (columns, across) = axes
+        return number, (rows, columns), down @ self.masks[number] @ across.T
 
 
 def join_detections(
@@ -181,32 +191,36 @@ def join_detections(
     >>> join_detections(parts, tiles, inner, (6, 8)).boxes
     array([[1, 5, 5, 7]])
     """
-    moved, cut, tile, owned = [], [], [], []
-    for number, (part, window, own) in enumerate(
-        zip(parts, windows, inner, strict=True)
-    ):
+    moved, visible, is_cut, kept = [], [], [], []
+    for part, window, own in zip(parts, windows, inner, strict=True):
         start = np.array([axis.start for axis in window] * 2)
         boxes = part.boxes + start
+        # What lies beyond the image is its mirror image.
+        seen = np.clip(boxes, 0, [*shape, *shape])
         first, last = _bounds(window, shape)
-        moved.append(boxes)
         inside = (boxes[:, :2] >= first + _CUT_WITHIN) | (first <= 0)
         inside &= (boxes[:, 2:] <= last - _CUT_WITHIN) | (last >= shape)
-        cut.append(~inside.all(axis=1))
         begin, end = _bounds(own, shape)
-        centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+        centre = (seen[:, :2] + seen[:, 2:]) / 2
         near = (begin - _SHARED_WITHIN <= centre) & (centre < end + _SHARED_WITHIN)
-        owned.append(near.all(axis=1))
-        tile.append(np.full(len(boxes), number))
-    boxes, is_cut, tiles = (np.concatenate(values) for values in (moved, cut, tile))
-    scores, kinds, masks = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("scores", "kinds", "masks")
+        is_cut.append(~inside.all(axis=1))
+        wanted = (near.all(axis=1) | is_cut[-1]) & (seen[:, :2] < seen[:, 2:]).all(1)
+        kept.append(np.flatnonzero(wanted))
+        moved.append(boxes)
+        visible.append(seen)
+    pieces = [(visible[i], part.scores, is_cut[i]) for i, part in enumerate(parts)]
+    kept = _without_copies(pieces, kept, [_bounds(window, shape) for window in windows])
+    chosen = list(zip(parts, kept, strict=True))
+    joined = DetectedObjects(
+        np.concatenate([boxes[k] for boxes, k in zip(moved, kept, strict=True)]),
+        np.concatenate([part.scores[k] for part, k in chosen]),
+        np.concatenate([part.kinds[k] for part, k in chosen]),
+        np.concatenate([part.masks[k] for part, k in chosen]),
+        shape,
     )
-    kept = _without_copies(
-        boxes, scores, np.flatnonzero(np.concatenate(owned) | is_cut), is_cut, tiles
-    )
-    joined = DetectedObjects(boxes[kept], scores[kept], kinds[kept], masks[kept], shape)
-    joined.groups = _group(joined, is_cut[kept], tiles[kept])
+    cut = np.concatenate([flags[k] for flags, k in zip(is_cut, kept, strict=True)])
+    tiles = np.repeat(np.arange(len(parts)), [len(k) for k in kept])
+    joined.groups = _group(joined, np.flatnonzero(cut), tiles)
     return joined
 
 
@@ -218,25 +232,49 @@ def _bounds(
 
 
 def _without_copies(
-    boxes: NDArray[Any],
-    scores: NDArray[Any],
-    candidates: NDArray[Any],
-    is_cut: NDArray[Any],
-    tiles: NDArray[Any],
-) -> NDArray[Any]:
-    """Return which objects to keep: of copies from several tiles one, not a cut one."""
-    order = candidates[np.lexsort((-scores[candidates], is_cut[candidates]))]
-    kept: list[int] = []
-    for number in order.tolist():
-        others = np.array([k for k in kept if tiles[k] != tiles[number]], int)
-        if len(others):
-            both, own, their = _overlaps(boxes[number], boxes[others])
+    pieces: Sequence[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]],
+    candidates: Sequence[NDArray[Any]],
+    bounds: Sequence[tuple[NDArray[Any], NDArray[Any]]],
+) -> list[NDArray[Any]]:
+    """Return which objects to keep: of copies from several tiles one, not a cut one.
+
+    Pieces are boxes, scores and whether they are cut, of each tile.
+    """
+    if len(pieces) == 1:
+        return list(candidates)
+    firsts, lasts = (np.array(values) for values in zip(*bounds, strict=True))
+    tiles = np.repeat(np.arange(len(pieces)), [len(c) for c in candidates])
+    numbers = np.concatenate(candidates)
+    scores, is_cut = (
+        np.concatenate(
+            [piece[i][c] for piece, c in zip(pieces, candidates, strict=True)]
+        )
+        for i in (1, 2)
+    )
+    kept: list[list[int]] = [[] for _ in pieces]
+    neighbours = [
+        [
+            other
+            for other in np.flatnonzero(
+                ((firsts < last) & (first < lasts)).all(axis=1)
+            ).tolist()
+            if other != tile
+        ]
+        for tile, (first, last) in enumerate(bounds)
+    ]
+    for position in np.lexsort((-scores, is_cut)).tolist():
+        tile, number = int(tiles[position]), int(numbers[position])
+        box, _, cut = (values[number] for values in pieces[tile])
+        for other in neighbours[tile]:
+            boxes, _, are_cut = (values[kept[other]] for values in pieces[other])
+            both, own, their = _overlaps(box, boxes)
             # A piece lies within the whole object that another tile has seen.
-            share = both / own if is_cut[number] else both / (own + their - both)
-            if (share[~is_cut[others] | ~is_cut[number]] > _SAME_OBJECT).any():
-                continue
-        kept.append(number)
-    return np.sort(np.array(kept, int))
+            share = both / own if cut else both / (own + their - both)
+            if (share[~(are_cut & cut)] > _SAME_OBJECT).any():
+                break
+        else:
+            kept[tile].append(number)
+    return [np.sort(np.array(k, int)) for k in kept]
 
 
 def _overlaps(
@@ -250,19 +288,15 @@ def _overlaps(
 
 
 def _group(
-    objects: DetectedObjects, is_cut: NDArray[Any], tiles: NDArray[Any]
+    objects: DetectedObjects, cut: NDArray[Any], tiles: NDArray[Any]
 ) -> NDArray[Any]:
-    """Return equal numbers for pieces of one object."""
+    """Return equal numbers for pieces of one object; only what is cut is a piece."""
     groups = np.arange(len(objects.boxes))
-    pieces = {
-        number: (window, values)
-        for number, window, values in objects._stretched(0.0)
-        if is_cut[number]
-    }
-    numbers = sorted(pieces)
-    for position, one in enumerate(numbers):
-        for other in numbers[position + 1 :]:
-            if tiles[one] != tiles[other] and _agree(pieces[one], pieces[other]):
+    pieces = {number: objects._stretch(number)[1:] for number in cut.tolist()}
+    for one in pieces:
+        reach, _, _ = _overlaps(objects.boxes[one], objects.boxes[cut])
+        for other in cut[(reach > 0) & (tiles[cut] != tiles[one]) & (cut > one)]:
+            if _agree(pieces[one], pieces[int(other)]):
                 groups[groups == groups[other]] = groups[one]
     return groups
 

@@ -30,7 +30,8 @@ def average_precision_scorer(estimator: Any, X: Any, y: LabelImages) -> float:
         Images to predict.
 
     y : array of shape (n_samples, *spatial) or sequence of arrays
-        True label image of each image.
+        True label image of each image. Of pairs with the classes of objects, as
+        ``InstanceSegmenter.fit`` takes them, the classes do not count.
 
     Returns
     -------
@@ -53,7 +54,7 @@ def average_precision_scorer(estimator: Any, X: Any, y: LabelImages) -> float:
     >>> average_precision_scorer(Threshold(), X, np.array([[[0, 1], [1, 1]]]))
     1.0
     """
-    return float(average_precision(y, estimator.predict(X), thresholds=0.5))
+    return float(average_precision(_labels(y), estimator.predict(X), thresholds=0.5))
 
 
 def panoptic_quality_scorer(estimator: Any, X: Any, y: LabelImages) -> float:
@@ -68,7 +69,8 @@ def panoptic_quality_scorer(estimator: Any, X: Any, y: LabelImages) -> float:
         Images to predict.
 
     y : array of shape (n_samples, *spatial) or sequence of arrays
-        True label image of each image.
+        True label image of each image. Of pairs with the classes of objects, as
+        ``InstanceSegmenter.fit`` takes them, the classes do not count.
 
     Returns
     -------
@@ -90,7 +92,7 @@ def panoptic_quality_scorer(estimator: Any, X: Any, y: LabelImages) -> float:
     >>> panoptic_quality_scorer(Threshold(), X, np.array([[[0, 1], [1, 1]]]))
     1.0
     """
-    return float(panoptic_quality(y, estimator.predict(X)))
+    return float(panoptic_quality(_labels(y), estimator.predict(X)))
 
 
 def aggregated_jaccard_scorer(estimator: Any, X: Any, y: LabelImages) -> float:
@@ -105,7 +107,8 @@ def aggregated_jaccard_scorer(estimator: Any, X: Any, y: LabelImages) -> float:
         Images to predict.
 
     y : array of shape (n_samples, *spatial) or sequence of arrays
-        True label image of each image.
+        True label image of each image. Of pairs with the classes of objects, as
+        ``InstanceSegmenter.fit`` takes them, the classes do not count.
 
     Returns
     -------
@@ -127,4 +130,12 @@ def aggregated_jaccard_scorer(estimator: Any, X: Any, y: LabelImages) -> float:
     >>> aggregated_jaccard_scorer(Threshold(), X, np.array([[[0, 1], [1, 1]]]))
     1.0
     """
-    return float(aggregated_jaccard(y, estimator.predict(X)))
+    return float(aggregated_jaccard(_labels(y), estimator.predict(X)))
+
+
+def _labels(y: Any) -> LabelImages:
+    """Return label images without the classes of their objects."""
+    if isinstance(y, list | tuple):
+        return [item[0] if isinstance(item, tuple) else item for item in y]
+    labels: LabelImages = y
+    return labels

@@ -25,6 +25,7 @@ from instantdl.networks._instance_losses import (  # noqa: E402
 )
 from instantdl.networks._losses import LOSSES, build_loss  # noqa: E402
 from instantdl.networks._mask_rcnn import (  # noqa: E402
+    MOST_FOUND,
     Detections,
     Detector,
     build_mask_rcnn,
@@ -46,6 +47,7 @@ from instantdl.networks._unet import (  # noqa: E402
 
 __all__ = [
     "LOSSES",
+    "MOST_FOUND",
     "REGRESSION_LOSSES",
     "ChannelDropout",
     "Detections",

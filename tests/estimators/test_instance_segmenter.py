@@ -4,12 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from skimage.measure import regionprops_table
+from sklearn.model_selection import cross_val_score
 
 import instantdl
 from instantdl import InstanceSegmenter
 from instantdl.datasets import make_nuclei
-from instantdl.images import label_mask
-from instantdl.metrics import average_precision, match_instances
+from instantdl.estimators import Instances
+from instantdl.images import label_mask, relabel
+from instantdl.metrics import (
+    average_precision,
+    average_precision_scorer,
+    match_instances,
+)
 
 NUCLEI = {"n_nuclei": (6, 10), "radius": (5, 9), "random_state": 0}
 SMALL = {
@@ -253,6 +259,36 @@ def test_classes_of_objects_are_told_apart(two_kinds, method, epochs, tmp_path):
     pd.testing.assert_frame_equal(
         again.table, segmenter.predict_instances(X[:1])[0].table
     )
+
+
+def test_pairs_of_labels_and_classes_work_in_cross_validation(two_kinds):
+    X, pairs = two_kinds
+    segmenter = InstanceSegmenter(**SMALL | {"epochs": 1})
+    scoring = {"own": None, "half": average_precision_scorer}
+    for scorer in scoring.values():
+        scores = cross_val_score(
+            segmenter, X, pairs, cv=2, scoring=scorer, error_score="raise"
+        )
+        assert ((scores >= 0) & (scores <= 1)).all()
+
+
+def test_a_class_that_few_images_have_counts_as_much_as_others(two_kinds):
+    X, pairs = two_kinds
+    segmenter = InstanceSegmenter(**SMALL | {"epochs": 1}).fit(X, pairs)
+
+    def predict_instances(images):
+        found = []
+        for labels, _ in pairs[: len(images)]:
+            labels = relabel(labels)
+            table = pd.DataFrame({"label": [1, 2, 3, 4], "class": "disc"})
+            found.append(Instances(labels, table))
+        return found
+
+    segmenter.predict_instances = predict_instances
+    rare = [(labels, dict.fromkeys(kinds, "disc")) for labels, kinds in pairs]
+    rare[0][1][3] = "square"
+    discs = [3 / 4, *[1] * 15]
+    assert segmenter.score(X, rare) == pytest.approx((np.mean(discs) + 0) / 2)
 
 
 def test_without_classes_all_are_objects(fitted, nuclei):

@@ -1,11 +1,14 @@
 """InstanceSegmenter by Mask R-CNN: what it promises besides the contract."""
 
+import copy
+
 import numpy as np
 import pytest
 
 import instantdl
 from instantdl import ImageClassifier, InstanceSegmenter
 from instantdl.datasets import make_nuclei
+from instantdl.exceptions import ModelFileError
 from instantdl.metrics import average_precision, match_instances
 
 SMALL = {
@@ -133,3 +136,63 @@ def test_volumes_are_an_error():
 def test_a_network_of_the_other_method_is_an_error(nuclei, method, network):
     with pytest.raises(ValueError, match=f"Got '{network}'. Use it with method="):
         InstanceSegmenter(method=method, network=network).fit(*nuclei)
+
+
+@pytest.mark.parametrize("method", ["watershed", "mask_rcnn"])
+def test_the_method_of_a_fit_stays(nuclei, method):
+    X, y = nuclei
+    other = {"watershed": "mask_rcnn", "mask_rcnn": "watershed"}[method]
+    small = SMALL | {"epochs": 1, "filters": 2, "method": method}
+    segmenter = InstanceSegmenter(**small).fit(X, y).set_params(method=other)
+    with pytest.raises(ValueError, match=f"stay the one of the fit, '{method}'"):
+        segmenter.predict(X)
+    with pytest.raises(ValueError, match=f"stay the one of the fit, '{method}'"):
+        segmenter.set_params(warm_start=True).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("anchors_", ()),
+        ("anchors_", (((8.0, 8.0),) * 3,) * 3),
+        ("anchors_", (((8.0, 8.0),) * 9,) * 4),
+        ("anchors_", (((8.0, float("nan")),) * 3,) * 4),
+        ("anchors_", (((8.0, "8"),) * 3,) * 4),
+        ("max_objects_", 10**9),
+        ("strides_", ((64, 64),) * 4),
+        ("classes_", np.zeros((2, 2))),
+        ("classes_", np.array(["a", "a"])),
+    ],
+)
+def test_a_file_with_wrong_attributes_is_not_loaded(fitted, tmp_path, name, value):
+    broken = copy.copy(fitted)
+    setattr(broken, name, value)
+    broken.save(tmp_path / "model.instantdl")
+    with pytest.raises(ModelFileError):
+        instantdl.load(tmp_path / "model.instantdl")
+
+
+def test_objects_that_are_too_small_to_be_learnt_are_an_error():
+    y = np.zeros((8, 32, 32), int)
+    y[:, 4:30:6, 4:30:6] = np.arange(1, 26).reshape(5, 5)
+    with pytest.raises(ValueError, match="4 pixels or more .* Got a median of 1"):
+        InstanceSegmenter(**SMALL).fit(y > 0, y)
+
+
+def test_folds_of_a_set_share_a_network(nuclei):
+    X, y = nuclei
+    small = SMALL | {"epochs": 1, "filters": 3}
+    keys = set()
+    for fold in (slice(0, 12), slice(6, 20)):
+        segmenter = InstanceSegmenter(**small).fit(X[fold], y[fold])
+        spec = segmenter._network_spec()
+        anchors = [segmenter.anchors_[1], segmenter.max_objects_]
+        keys.add((spec.key[:2], str(anchors)))
+    assert len(keys) == 1
+
+
+def test_tiles_are_no_larger_than_their_objects_allow(fitted):
+    assert fitted._auto_tile() == [384, 384]
+    crowded = copy.copy(fitted)
+    crowded.max_objects_ = 64
+    assert crowded._auto_tile() == [128, 128]

@@ -1,5 +1,7 @@
 """Boxes with masks as label images, and put together from tiles."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -165,3 +167,48 @@ def test_what_two_tiles_see_is_kept_once(shift):
     other = _objects([[10, 3 + shift, 20, 13 + shift]], (32, 40), scores=[0.5])
     found = join_detections([one, other], windows, inner, (32, 64))
     np.testing.assert_allclose(found.scores, [1])
+
+
+def test_an_object_that_is_mostly_hidden_is_the_same_one_found_twice():
+    objects = _objects([[0, 0, 10, 10], [0, 3, 10, 14]], (10, 16), scores=[0.9, 0.8])
+    objects.kinds[1] = 2
+    labels, scores, kinds = objects.draw()
+    assert labels.max() == 1
+    assert (scores.tolist(), kinds.tolist()) == ([0.9], [1])
+
+
+def test_pieces_are_as_sure_as_the_surest_of_them():
+    objects = _objects([[0, 0, 4, 6], [0, 5, 4, 9]], (4, 12), scores=[0.9, 0.3])
+    assert objects.draw(score_threshold=0.5)[0][0].tolist() == [1] * 6 + [0] * 6
+    objects.groups = np.array([1, 1])
+    labels, scores, _ = objects.draw(score_threshold=0.5)
+    assert labels[0].tolist() == [1] * 9 + [0] * 3
+    assert scores.tolist() == [0.9]
+
+
+def test_an_object_at_the_border_may_reach_into_its_mirror_image():
+    # The image has 100 pixels; the network saw 128, the last ones mirrored.
+    window, inner = [(slice(0, 128),) * 2], [(slice(0, 100),) * 2]
+    part = _objects([[60, 10, 144, 40], [104, 10, 120, 30]], (100, 100))
+    found = join_detections([part], window, inner, (100, 100))
+    np.testing.assert_array_equal(found.boxes, [[60, 10, 144, 40]])
+    labels, _, _ = found.draw()
+    np.testing.assert_array_equal(np.flatnonzero(labels[:, 20]), np.arange(60, 100))
+
+
+def test_thousands_of_objects_of_many_tiles_are_joined_in_seconds():
+    windows, inner = _tiles((2048, 2048), 256, margin=32)
+    corners = np.stack(np.meshgrid(*[np.arange(4, 2040, 24)] * 2), -1).reshape(-1, 2)
+    boxes = np.concatenate([corners, corners + 16], axis=1)
+    parts = []
+    for window in windows:
+        start = np.array([axis.start for axis in window])
+        stop = np.array([axis.stop for axis in window])
+        seen = ((boxes[:, :2] >= start) & (boxes[:, 2:] <= stop)).all(axis=1)
+        shape = tuple((stop - start).tolist())
+        parts.append(_objects(boxes[seen] - np.tile(start, 2), shape))
+    began = time.monotonic()
+    found = join_detections(parts, windows, inner, (2048, 2048))
+    labels, _, _ = found.draw()
+    assert time.monotonic() - began < 20
+    assert labels.max() == len(boxes)

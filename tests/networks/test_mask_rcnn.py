@@ -82,10 +82,24 @@ def test_anchors_have_the_sizes_of_the_objects():
     np.testing.assert_allclose(anchors[3], np.tile([128, 128], (3, 1)), rtol=0.5)
     level = box_level(np.sqrt(70 * 60), (2, 4, 8, 16))
     np.testing.assert_allclose(anchors[level], np.tile([70, 60], (3, 1)), rtol=0.2)
-    np.testing.assert_array_equal(
-        choose_anchors(np.zeros((0, 2)), (4, 8)),
-        choose_anchors(np.ones((1, 2)), (4, 8)),
-    )
+
+
+def test_few_sizes_of_objects_are_enough_for_anchors():
+    nothing = choose_anchors(np.zeros((0, 2)), (4, 8))
+    np.testing.assert_allclose(np.prod(nothing[0], axis=1), 32**2, rtol=0.2)
+    spots, other = choose_anchors(np.full((50, 2), 6.0), (2, 4))
+    assert min(abs(height - 6) for height, _ in spots) < 0.7
+    assert max(height for height, _ in spots) < 10
+    np.testing.assert_allclose(np.prod(other, axis=1), 32**2, rtol=0.2)
+
+
+def test_anchors_of_much_the_same_objects_are_the_same():
+    rng = np.random.default_rng(0)
+    sizes = np.exp(rng.normal(3, 0.2, (600, 2)))
+    halves = [
+        choose_anchors(part, (2, 4, 8, 16)) for part in (sizes[:300], sizes[300:])
+    ]
+    assert sum(a == b for a, b in zip(*halves, strict=True)) >= 3
 
 
 def test_anchors_lie_around_the_centres_of_pixels():
@@ -128,6 +142,38 @@ def test_every_object_has_an_anchor_and_background_has_none():
     np.testing.assert_array_equal(hit, [True, False, False, True])
     np.testing.assert_array_equal(miss, [False, True, True, False])
     np.testing.assert_array_equal(np.asarray(objects)[[0, 3]], [0, 1])
+
+
+def test_an_anchor_that_holds_one_object_well_is_not_given_to_another():
+    anchors = tf.constant([[0.0, 0, 10, 10], [40, 40, 50, 50]])
+    boxes = tf.constant([[0.0, 0, 10, 9], [8, 8, 16, 16]])
+    hit, _, objects = match_anchors(anchors, boxes)
+    np.testing.assert_array_equal(hit, [True, False])
+    assert int(objects[0]) == 0
+
+
+def test_of_two_small_objects_the_anchor_goes_to_the_one_it_fits_better():
+    anchors = tf.constant([[0.0, 0, 16, 16], [40, 40, 56, 56]])
+    boxes = tf.constant([[0.0, 0, 4, 4], [4, 4, 12, 12]])
+    hit, _, objects = match_anchors(anchors, boxes)
+    np.testing.assert_array_equal(hit, [True, False])
+    assert int(objects[0]) == 1
+
+
+def test_regions_without_an_object_are_not_counted_twice():
+    rng = np.random.default_rng(0)
+    boxes = tf.constant([[[0.0, 0, 20, 20]]])
+    far = np.concatenate(
+        [rng.uniform(30, 40, (40, 2)), rng.uniform(45, 60, (40, 2))], 1
+    )
+    chance = rng.random((1, 41), np.float32)
+    regions = choose_regions(
+        tf.constant(far[np.newaxis], tf.float32), boxes, chance, n_hits=8, n_regions=20
+    )
+    used = np.asarray(regions.used)[0]
+    np.testing.assert_array_equal(used, [1] + [0] * 7 + [1] * 12)
+    counted = np.asarray(regions.boxes)[0][used > 0]
+    assert len(np.unique(counted, axis=0)) == len(counted)
 
 
 def test_regions_to_learn_from_hold_objects_first():
@@ -310,6 +356,9 @@ def test_noise_changes_the_heads_and_nothing_else(trained, discs):
         for layer in model.layers
         if hasattr(layer, "noise_start")
     )
+    with dropout_noise(np.zeros((1, n_noise), np.float32)):
+        again = trained.propose(discs[0][:1])
+    np.testing.assert_array_equal(again[1], proposals)
     sure = trained.detect(pyramid, proposals)
     with dropout_noise(np.ones((1, n_noise), np.float32)):
         scaled = trained.detect(pyramid, proposals)
@@ -317,6 +366,23 @@ def test_noise_changes_the_heads_and_nothing_else(trained, discs):
         drawn = trained.detect(pyramid, proposals)
     assert not np.allclose(sure.scores[0, :2], scaled.scores[0, :2], atol=1e-7)
     assert not np.allclose(sure.scores[0, :2], drawn.scores[0, :2], atol=1e-7)
+
+
+def test_larger_images_may_have_more_objects(trained):
+    assert trained.n_objects == 4
+    limited = Detector(
+        build_mask_rcnn(1, 1, depth=18, filters=2),
+        trained.anchors,
+        first_stride=4,
+        n_objects=4,
+        n_pixels=64 * 64,
+    )
+    assert [int(limited._most_found(tf.constant([64, n]))) for n in (32, 64, 128)] == [
+        4,
+        4,
+        8,
+    ]
+    assert int(limited._most_found(tf.constant([4096, 4096]))) == 1024
 
 
 def test_an_image_without_objects_has_a_loss_that_can_be_learnt_from(trained, discs):

@@ -13,6 +13,7 @@ _PIXELS_PER_ANCHOR = 8
 _N_ANCHORS = 3
 _RATIOS = (0.5, 1.0, 2.0)
 _MOST_CLUSTERED = 10_000
+_STEP = np.log(2) / 4
 
 
 def choose_anchors(
@@ -35,8 +36,9 @@ def choose_anchors(
     -------
     tuple of tuple of (float, float)
         Per level three heights and widths: centres of clusters of the objects of
-        that level, which are those of about eight of its pixels, or where they are
-        too few three forms of that size.
+        that level, which are those of about eight of its pixels, or where there are
+        none three forms of that size. They are rounded to a fourth of an octave, so
+        that sets of much the same objects have the same.
 
     Examples
     --------
@@ -44,7 +46,7 @@ def choose_anchors(
     >>> from instantdl.networks import choose_anchors
     >>> sizes = np.repeat([[10, 10], [20, 10], [20, 20]], 10, axis=0)
     >>> choose_anchors(sizes, [4])
-    (((10.0, 10.0), (20.0, 10.0), (20.0, 20.0)),)
+    (((9.51, 9.51), (19.03, 9.51), (19.03, 19.03)),)
     """
     sizes = np.maximum(np.asarray(sizes, float).reshape(-1, 2), 1)
     if len(sizes) > _MOST_CLUSTERED:
@@ -54,13 +56,17 @@ def choose_anchors(
     anchors = []
     for level, stride in enumerate(strides):
         own = np.log(sizes[level_of == level])
-        if len(np.unique(own, axis=0)) < _N_ANCHORS:
-            side = _PIXELS_PER_ANCHOR * stride
-            forms = [(side * r**0.5, side / r**0.5) for r in _RATIOS]
-        else:
-            clusters = KMeans(_N_ANCHORS, n_init=4, random_state=seed).fit(own)
-            forms = np.exp(clusters.cluster_centers_).tolist()
-        anchors.append(tuple((round(h, 2), round(w, 2)) for h, w in sorted(forms)))
+        side = _PIXELS_PER_ANCHOR * stride
+        centres = np.log([[side * r**0.5, side / r**0.5] for r in _RATIOS])
+        if len(own):
+            n_clusters = min(_N_ANCHORS, len(np.unique(own, axis=0)))
+            clusters = KMeans(n_clusters, n_init=4, random_state=seed).fit(own)
+            centres = clusters.cluster_centers_
+        # Of fewer sizes than anchors, also what is somewhat larger.
+        while len(centres) < _N_ANCHORS:
+            centres = np.concatenate([centres, centres[-1:] + _STEP])
+        forms = np.exp(np.round(centres / _STEP) * _STEP).round(2).tolist()
+        anchors.append(tuple((h, w) for h, w in sorted(forms)))
     return tuple(anchors)
 
 

@@ -26,11 +26,13 @@ def box_iou(a: Any, b: Any) -> Any:
     tensor of shape (..., n, m)
         In [0, 1]; 0 for boxes without an area.
     """
-    a, b = a[..., :, tf.newaxis, :], b[..., tf.newaxis, :, :]
-    first = tf.maximum(a[..., :2], b[..., :2])
-    last = tf.minimum(a[..., 2:], b[..., 2:])
-    both = tf.reduce_prod(tf.maximum(last - first, 0.0), axis=-1)
-    either = _area(a) + _area(b) - both
+    sides = []
+    for axis in (0, 1):
+        first, last = a[..., axis, tf.newaxis], a[..., axis + 2, tf.newaxis]
+        begin, end = b[..., tf.newaxis, :, axis], b[..., tf.newaxis, :, axis + 2]
+        sides.append(tf.maximum(tf.minimum(last, end) - tf.maximum(first, begin), 0.0))
+    both = sides[0] * sides[1]
+    either = _area(a)[..., tf.newaxis] + _area(b)[..., tf.newaxis, :] - both
     return tf.math.divide_no_nan(both, either)
 
 

@@ -30,6 +30,7 @@ _LEAST_SCORE = 0.05
 _ANCHORS_PER_PROPOSAL = 4
 _PROPOSALS_PER_OBJECT = 4
 _FEWEST_PROPOSALS = 128
+MOST_FOUND = 1024
 _REGIONS, _REGIONS_WITH_OBJECT = 96, 32
 
 
@@ -83,8 +84,9 @@ class Detector:
     n_objects : int
         Most objects of an image that are learnt from.
 
-    n_found : int or None, default=None
-        Most objects that are found in an image; None is `n_objects`.
+    n_pixels : int or None, default=None
+        Pixels of the images that have so many. In larger ones as many more are found,
+        up to 1024; None finds `n_objects` in images of any size.
 
     References
     ----------
@@ -109,7 +111,7 @@ class Detector:
         *,
         first_stride: int,
         n_objects: int,
-        n_found: int | None = None,
+        n_pixels: int | None = None,
     ) -> None:
         outputs = network.outputs
         self.backbone = keras.Model(network.inputs[0], outputs[: 3 * N_LEVELS])
@@ -118,7 +120,7 @@ class Detector:
         self.anchors = anchors
         self.strides = tuple(first_stride * 2**level for level in range(N_LEVELS))
         self.n_objects = n_objects
-        self.n_found = n_found or n_objects
+        self.n_pixels = n_pixels
 
     def propose(self, x: Any) -> tuple[list[Any], Any]:
         """Return features and proposals of images.
@@ -137,9 +139,21 @@ class Detector:
             Boxes; what is not needed has no area.
         """
         pyramid, scores, offsets, anchors = self._judge_anchors(x, training=False)
-        n_proposals = _n_proposals(self.n_found)
         shape = tf.shape(x)[1:3]
-        return pyramid, _select(scores, offsets, anchors, shape, n_proposals)
+        n_proposals = tf.maximum(
+            _FEWEST_PROPOSALS, _PROPOSALS_PER_OBJECT * self._most_found(shape)
+        )
+        boxes, needed = _select(scores, offsets, anchors, shape, n_proposals)
+        # One at least: some kernels do not take none.
+        return pyramid, boxes[:, : tf.maximum(tf.reduce_max(needed), 1)]
+
+    def _most_found(self, shape: Any) -> Any:
+        """Return how many objects are found in an image of this size at most."""
+        if self.n_pixels is None:
+            return self.n_objects
+        ratio = tf.cast(tf.reduce_prod(shape), tf.float32) / self.n_pixels
+        most = tf.math.ceil(self.n_objects * tf.maximum(ratio, 1.0))
+        return tf.minimum(tf.cast(most, tf.int32), max(MOST_FOUND, self.n_objects))
 
     def detect(self, pyramid: Sequence[Any], proposals: Any) -> Detections:
         """Return the objects in proposals.
@@ -165,8 +179,8 @@ class Detector:
         found = tf.image.combined_non_max_suppression(
             boxes[:, :, tf.newaxis],
             scores,
-            max_output_size_per_class=self.n_found,
-            max_total_size=self.n_found,
+            max_output_size_per_class=self._most_found(shape),
+            max_total_size=self._most_found(shape),
             iou_threshold=_OBJECTS_OVERLAP,
             score_threshold=_LEAST_SCORE,
             clip_boxes=False,
@@ -210,16 +224,16 @@ class Detector:
             lambda boxes: match_anchors(anchors, boxes),
             truth.boxes,
             fn_output_signature=(tf.bool, tf.bool, tf.int32),
+            parallel_iterations=1,  # they take memory
         )
         boxes = tf.gather(truth.boxes, objects, batch_dims=1)
         weight = tf.cast(sample_weight, tf.float32)
         proposing = score_loss(scores, hit, miss, weight) + offset_loss(
             offsets, boxes, anchors[tf.newaxis], tf.cast(hit, tf.float32), weight
         )
-        n_proposals = _n_proposals(self.n_objects)
-        proposals = tf.stop_gradient(
-            _select(scores, offsets, anchors, tf.shape(x)[1:3], n_proposals)
-        )
+        n_proposals = max(_FEWEST_PROPOSALS, _PROPOSALS_PER_OBJECT * self.n_objects)
+        proposals, _ = _select(scores, offsets, anchors, tf.shape(x)[1:3], n_proposals)
+        proposals = tf.stop_gradient(proposals)
         return proposing + self._loss_of_heads(
             pyramid, proposals, truth, weight, seed=seed, training=training
         )
@@ -309,14 +323,13 @@ class Detector:
         return tf.reshape(chosen, [tf.shape(boxes)[0], -1, size, size])
 
 
-def _n_proposals(n_objects: int) -> int:
-    return max(_FEWEST_PROPOSALS, _PROPOSALS_PER_OBJECT * n_objects)
-
-
 def _select(
-    scores: Any, offsets: Any, anchors: Any, shape: Any, n_proposals: int
-) -> Any:
-    """Return the best anchors, moved by their offsets, without near copies."""
+    scores: Any, offsets: Any, anchors: Any, shape: Any, n_proposals: Any
+) -> tuple[Any, Any]:
+    """Return the best anchors, moved by their offsets, without near copies.
+
+    What is not needed of the places has no area; how many are is returned, too.
+    """
     wanted = _ANCHORS_PER_PROPOSAL * n_proposals
     best = tf.math.top_k(scores, tf.minimum(wanted, tf.shape(scores)[1]))
     boxes = decode_boxes(
@@ -331,4 +344,4 @@ def _select(
         iou_threshold=_PROPOSALS_OVERLAP,
         clip_boxes=False,
     )
-    return found.nmsed_boxes
+    return found.nmsed_boxes, found.valid_detections

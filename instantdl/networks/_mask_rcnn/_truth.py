@@ -110,25 +110,23 @@ def match_anchors(anchors: Any, boxes: Any) -> tuple[Any, Any, Any]:
     -------
     hit, miss : tensor of shape (n_anchors,), bool
         Whether there surely is one, and whether there surely is none. The best anchor
-        of each object is a hit however little they overlap.
+        of an object is a hit however little they overlap, unless it is another's.
 
     objects : tensor of shape (n_anchors,), int32
-        The object that it overlaps with most.
+        The object that a hit means.
     """
     iou = box_iou(anchors, boxes)
     best, objects = (
         tf.reduce_max(iou, axis=1),
         tf.argmax(iou, axis=1, output_type=tf.int32),
     )
-    favourite = tf.argmax(iou, axis=0, output_type=tf.int32)
-    there = tf.reduce_max(iou, axis=0) > 0
-    wanted = tf.boolean_mask(favourite, there)
-    forced = tf.scatter_nd(wanted[:, tf.newaxis], tf.ones_like(wanted), tf.shape(best))
-    owner = tf.tensor_scatter_nd_update(
-        objects, wanted[:, tf.newaxis], tf.cast(tf.where(there)[:, 0], tf.int32)
-    )
-    hit = (best >= _ANCHOR_HIT) | (forced > 0)
-    return hit, (best < _ANCHOR_MISS) & ~hit, owner
+    highest = tf.reduce_max(iou, axis=0)
+    favourites = tf.where((iou == highest) & (iou > 0), iou, 0.0)
+    forced = (tf.reduce_max(favourites, axis=1) > 0) & (best < _ANCHOR_HIT)
+    owners = tf.argmax(favourites, axis=1, output_type=tf.int32)
+    hit = (best >= _ANCHOR_HIT) | forced
+    miss = (best < _ANCHOR_MISS) & ~hit
+    return hit, miss, tf.where(forced, owners, objects)
 
 
 def choose_regions(
@@ -172,13 +170,13 @@ def choose_regions(
         tf.gather(values, chosen, batch_dims=1)
         for values in (candidates, objects, hit, there)
     )
-    # What fills up the second part although it holds an object would count twice.
-    twice = hit & (tf.range(n_regions) >= n_hits)
+    # What fills places of the other kind up could be there twice.
+    wanted = tf.where(tf.range(n_regions) < n_hits, hit, ~hit)
     return Regions(
         boxes,
         objects,
-        tf.cast(hit & ~twice, tf.float32),
-        tf.cast(there & ~twice, tf.float32),
+        tf.cast(hit & wanted, tf.float32),
+        tf.cast(there & wanted, tf.float32),
     )
 
 
