@@ -32,7 +32,7 @@ _STRIDES = tuple(((first, first), *((2, 2),) * (_N_LEVELS - 1)) for first in (2,
 _SMALL_OBJECT = 24.0
 _SLIVER = 4
 _MARGINS = 32, 128
-# Steps of what depends on the training images: so that folds of a set share a network.
+# Steps of what depends on the training images: so that folds of a set agree.
 _MOST_OBJECTS = (16, 32, 64, 128, 256, 512)
 # Augmentation makes objects smaller and so more, and borders cut some in two.
 _CROWDED = 1.5

@@ -235,7 +235,8 @@ class InstancePredictor(DenseEstimator):
             true = [only_class(image, kinds, wanted) for image, kinds in pairs]
             mine = [only_class(one.labels, one.classes(), wanted) for one in found]
             # An image without objects of a class says nothing of that class.
-            scores.append(average_precision(true, mine, empty=np.nan, per_image=True))
+            each = average_precision(true, mine, empty=np.nan, per_image=True)
+            scores.append(np.asarray(each))
         known = [
             row[~np.isnan(row)].mean() for row in scores if not np.isnan(row).all()
         ]

@@ -179,18 +179,6 @@ def test_objects_that_are_too_small_to_be_learnt_are_an_error():
         InstanceSegmenter(**SMALL).fit(y > 0, y)
 
 
-def test_folds_of_a_set_share_a_network(nuclei):
-    X, y = nuclei
-    small = SMALL | {"epochs": 1, "filters": 3}
-    keys = set()
-    for fold in (slice(0, 12), slice(6, 20)):
-        segmenter = InstanceSegmenter(**small).fit(X[fold], y[fold])
-        spec = segmenter._network_spec()
-        anchors = [segmenter.anchors_[1], segmenter.max_objects_]
-        keys.add((spec.key[:2], str(anchors)))
-    assert len(keys) == 1
-
-
 def test_tiles_are_no_larger_than_their_objects_allow(fitted):
     assert fitted._auto_tile() == [384, 384]
     crowded = copy.copy(fitted)

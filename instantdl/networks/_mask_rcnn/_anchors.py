@@ -37,8 +37,7 @@ def choose_anchors(
     tuple of tuple of (float, float)
         Per level three heights and widths: centres of clusters of the objects of
         that level, which are those of about eight of its pixels, or where there are
-        none three forms of that size. They are rounded to a fourth of an octave, so
-        that sets of much the same objects have the same.
+        none three forms of that size; rounded to a fourth of an octave.
 
     Examples
     --------
