@@ -341,7 +341,7 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         self.__dict__.pop("_weights", None)
         self.n_channels_in_ = images.n_channels
         self.spatial_ndim_in_ = images.spatial_ndim
-        self.normalizer_ = Normalizer.fit(images, self.normalization)
+        self.normalizer_ = Normalizer.fit(images, self._chosen_normalization())
         self._noise_seed = noise_seed
 
     def _n_outputs(self) -> int:
@@ -352,6 +352,13 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         if self.augmentation == "auto":
             return self._auto_augmentation
         return self.augmentation
+
+    def _chosen_normalization(self) -> str | None:
+        kind: str | None = self.normalization
+        return kind
+
+    def _highest_rate(self) -> float:
+        return float(self.learning_rate)
 
     def _chosen_batch_size(self, n_patches: int) -> int:
         """Return the batch size for so many patches in an epoch."""
@@ -399,7 +406,7 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
                 ),
                 FitSettings(
                     epochs=self.epochs,
-                    learning_rate=self.learning_rate,
+                    learning_rate=self._highest_rate(),
                     schedule=self.learning_rate_schedule,
                     early_stopping=self.early_stopping,
                     n_iter_no_change=self.n_iter_no_change,

@@ -1,7 +1,7 @@
 """PixelRegressor: a real value for every pixel."""
 
 from collections.abc import Iterable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from instantdl.training import NetworkSpec
 
 # Stronger than for masks: values are learnt by heart more easily, as there are mostly
-# few images with such targets. In units of standardised images.
+# few images with such targets.
 _AUTO_AUGMENTATION = Augmentation(
     flip=True,
     rotate90=True,
     rotation=45.0,
     zoom=0.25,
-    brightness=0.6,
+    brightness=0.2,
     contrast=0.3,
     gamma=0.3,
-    noise=0.3,
+    noise=0.1,
     blur=1.0,
     channel_shift=0.1,
     probability=0.5,
@@ -46,6 +46,8 @@ _AUTO_AUGMENTATION = Augmentation(
 # interpolation.
 _VOLUME_AUGMENTATION = Augmentation(flip=True, rotate90=True)
 
+_RATES = {2: 1e-3, 3: 2e-3}
+_NORMALIZATIONS = {2: "percentile", 3: "standard"}
 _LOSSES = {"mean_squared_error", "mean_absolute_error", "huber"}
 
 
@@ -90,8 +92,8 @@ default="mean_squared_error"
     optimizer : {"adam", "adamw", "nadam", "sgd", "rmsprop"}, default="adam"
         Name of Keras' optimizer.
 
-    learning_rate : float, default=2e-3
-        The highest learning rate.
+    learning_rate : float or "auto", default="auto"
+        The highest learning rate; "auto" is 1e-3 for images and 2e-3 for volumes.
 
     learning_rate_schedule : {"cosine", "constant"}, default="cosine"
         "cosine" rises over the first twentieth of the training and then falls to a
@@ -130,12 +132,13 @@ default="mean_squared_error"
         Seconds that `fit` may take; the learning rate follows the clock. The result
         then depends on the speed of the machine.
 
-    normalization : {"percentile", "minmax", "standard", "dataset"} or None, \
-default="standard"
+    normalization : {"auto", "percentile", "minmax", "standard", "dataset"} or None, \
+default="auto"
         How intensities of `X` are scaled: by the 1st and 99.8th percentile, by
         minimum and maximum, or by mean and standard deviation of each image and
-        channel, or by mean and standard deviation of the training images. `y` is
-        always scaled by mean and standard deviation of the training targets, inside.
+        channel, or by mean and standard deviation of the training images. "auto" is
+        "percentile" for images and "standard" for volumes. `y` is always scaled by
+        mean and standard deviation of the training targets, inside.
 
     augmentation : "auto", Augmentation or None, default="auto"
         Random changes of image and target in training; "auto" flips and turns them,
@@ -236,6 +239,14 @@ default="standard"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **DenseEstimator._parameter_constraints,
         "spatial_ndim": [Options(int, {2, 3}), None],
+        "learning_rate": [
+            StrOptions({"auto"}),
+            Interval(Real, 0, None, closed="neither"),
+        ],
+        "normalization": [
+            StrOptions({"auto", "percentile", "minmax", "standard", "dataset"}),
+            None,
+        ],
         "loss": [StrOptions(_LOSSES)],
         "predict_variance": ["boolean"],
     }
@@ -259,7 +270,7 @@ default="standard"
         loss: str = "mean_squared_error",
         predict_variance: bool = False,
         optimizer: str = "adam",
-        learning_rate: float = 2e-3,
+        learning_rate: float | str = "auto",
         learning_rate_schedule: str = "cosine",
         epochs: int = 100,
         batch_size: int | str = "auto",
@@ -269,7 +280,7 @@ default="standard"
         early_stopping: bool = True,
         n_iter_no_change: int = 20,
         time_limit: float | None = None,
-        normalization: str | None = "standard",
+        normalization: str | None = "auto",
         augmentation: Any = "auto",
         pretrained: Any = None,
         precision: str = "auto",
@@ -403,6 +414,16 @@ default="standard"
     def _auto_augmentation(self) -> Augmentation:  # type: ignore[override]
         volumes = self.spatial_ndim_in_ == 3
         return _VOLUME_AUGMENTATION if volumes else _AUTO_AUGMENTATION
+
+    def _chosen_normalization(self) -> str | None:
+        if self.normalization == "auto":
+            return _NORMALIZATIONS[self.spatial_ndim_in_]
+        return super()._chosen_normalization()
+
+    def _highest_rate(self) -> float:
+        if self.learning_rate == "auto":
+            return _RATES[self.spatial_ndim_in_]
+        return super()._highest_rate()
 
     def _n_outputs(self) -> int:
         return (self.n_targets_ or 1) * (2 if self.predict_variance else 1)
