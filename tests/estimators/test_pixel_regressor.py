@@ -183,3 +183,19 @@ def test_losses_follow_their_formulas(rng, name, formula):
 def test_an_unknown_loss_is_an_error():
     with pytest.raises(ValueError, match="`loss` must be one of.*'dice'"):
         build_regression_loss("dice")
+
+
+@pytest.mark.parametrize(
+    ("shape", "method", "rate"),
+    [((16, 16), "percentile", 1e-3), ((8, 8, 8), "standard", 2e-3)],
+)
+def test_images_and_volumes_have_a_scale_and_a_rate_of_their_own(shape, method, rate):
+    X = np.random.default_rng(0).random((4, *shape))
+    small = {"epochs": 1, "filters": 2, "levels": 1, "random_state": 0}
+    constant = {"learning_rate_schedule": "constant"}
+    regressor = PixelRegressor(**small, **constant).fit(X, X)
+    assert regressor.normalizer_.method == method
+    assert regressor.history_["learning_rate"] == [rate]
+    given = PixelRegressor(**small, **constant, normalization=None, learning_rate=0.1)
+    assert given.fit(X, X).history_["learning_rate"] == [0.1]
+    assert given.normalizer_.method == "none"

@@ -367,3 +367,15 @@ def test_strides_of_single_pixels_are_those_of_keras(size, rng):
     theirs = tf.nn.conv2d(x, layer.kernel.value, 2, "SAME") / np.sqrt(1 + layer.epsilon)
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
     assert layer.compute_output_shape(x.shape) == ours.shape
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_single_pixels_are_convolved_as_the_pixels_of_an_image(training):
+    x = np.random.default_rng(0).normal(size=(6, 1, 1, 3)).astype("float32")
+    layer = NormalizedConvolution(5, 1)
+    alone = layer(x, training=training)
+    together = layer(x.reshape(1, 6, 1, 3), training=training)
+    assert alone.shape == (6, 1, 1, 5)
+    np.testing.assert_allclose(
+        np.reshape(alone, (6, 5)), np.reshape(together, (6, 5)), atol=1e-5
+    )
