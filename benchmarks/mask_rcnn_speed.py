@@ -20,7 +20,7 @@ with contextlib.suppress(ImportError):
     from torchvision.models.detection import maskrcnn_resnet50_fpn
 
 import numpy as np
-from _data import cpu_name, report
+from _data import report
 
 from instantdl.datasets import make_nuclei
 from instantdl.networks import Detector, build_mask_rcnn, choose_anchors
@@ -57,6 +57,10 @@ def main():
                 name: statistics.median(turn[name][job] for turn in turns)
                 for name in rivals
             }
+            ratio = {}
+            if "torchvision" in rivals:
+                ratios = [t["ours"][job] / t["torchvision"][job] for t in turns]
+                ratio["ratio_to_torchvision"] = round(statistics.median(ratios), 3)
             report(
                 "mask_rcnn_speed",
                 job=job,
@@ -65,17 +69,8 @@ def main():
                 depth=arguments.depth,
                 precision="bfloat16" if has_fast_bfloat16() else "float32",
                 seconds={name: round(value, 3) for name, value in seconds.items()},
-                ratio_to_torchvision=round(
-                    statistics.median(
-                        t["ours"][job] / t["torchvision"][job] for t in turns
-                    ),
-                    3,
-                )
-                if len(rivals) > 1
-                else None,
+                **ratio,
                 n_turns=len(turns),
-                threads=os.cpu_count(),
-                cpu_model=cpu_name(),
             )
 
 

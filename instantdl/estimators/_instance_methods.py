@@ -1,15 +1,16 @@
 """The ways to find objects: what each learns, and how objects come of it."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, special
+from scipy import ndimage
 from skimage.measure import label
 
+from instantdl.estimators._survey import ObjectSizes
+from instantdl.estimators._uncertainty import mean_summary
 from instantdl.exceptions import ModelFileError
 from instantdl.images import (
     CheckedImages,
@@ -18,7 +19,6 @@ from instantdl.images import (
     centre_closeness,
     grow_instances,
     join_detections,
-    relabel,
     round_up,
 )
 
@@ -37,70 +37,6 @@ _MOST_OBJECTS = (16, 32, 64, 128, 256, 512)
 # Augmentation makes objects smaller and so more, and borders cut some in two.
 _CROWDED = 1.5
 _TILES = (512, 384, 256, 128)
-
-
-@dataclass(frozen=True)
-class ObjectSizes:
-    """What the objects of the training images measure.
-
-    Attributes
-    ----------
-    areas : ndarray of shape (n_objects,)
-        In pixels.
-
-    boxes : ndarray of shape (n_objects, n_axes)
-        Lengths of the box around each.
-
-    centres : list of ndarray of shape (n_objects, n_axes)
-        Middle of the box around each object of each image.
-
-    numbers : ndarray of shape (n_objects,)
-        What they are called in the label images.
-    """
-
-    areas: NDArray[Any]
-    boxes: NDArray[Any]
-    centres: list[NDArray[Any]]
-    numbers: NDArray[Any]
-
-    def most_within(self, shape: Sequence[int]) -> int:
-        """Return how many objects lie in the fullest cell of a grid, in any image."""
-        most = 0
-        for centres in self.centres:
-            cells = (centres // np.asarray(shape)).astype(int)
-            _, counts = np.unique(cells, axis=0, return_counts=True)
-            most = max(most, int(counts.max(initial=0)))
-        return most
-
-
-def measure_objects(labels: Any) -> ObjectSizes:
-    """Measure all objects of label images.
-
-    Parameters
-    ----------
-    labels : sequence of ndarray of shape (*spatial,)
-        0 is the background.
-
-    Returns
-    -------
-    ObjectSizes
-    """
-    ndim = labels[0].ndim
-    areas, boxes, centres, called = [], [], [], []
-    for image in labels:
-        numbers = relabel(image)
-        windows = ndimage.find_objects(numbers)
-        ends = np.array(
-            [[(axis.start, axis.stop) for axis in window] for window in windows]
-        ).reshape(-1, ndim, 2)
-        areas.append(np.bincount(numbers.ravel())[1:])
-        boxes.append(ends[..., 1] - ends[..., 0])
-        centres.append(ends.mean(axis=-1))
-        values = np.unique(image)
-        called.append(values[values > 0].astype(np.int64))
-    return ObjectSizes(
-        np.concatenate(areas), np.concatenate(boxes), centres, np.concatenate(called)
-    )
 
 
 class Watershed:
@@ -469,26 +405,3 @@ METHODS: dict[str, Callable[["InstanceSegmenter"], Watershed | MaskRCNN]] = {
     "watershed": Watershed,
     "mask_rcnn": MaskRCNN,
 }
-
-
-def mean_summary(foregrounds: Iterable[NDArray[Any]]) -> NDArray[Any]:
-    """Return means over draws of probabilities and their normalised entropy.
-
-    Parameters
-    ----------
-    foregrounds : iterable of ndarray of shape (*spatial,)
-        Probability of the foreground in each draw; one at a time is held.
-
-    Returns
-    -------
-    ndarray of shape (*spatial, 3)
-        Of background, foreground and entropy.
-    """
-    total: Any = 0
-    n_draws = 0
-    for p in foregrounds:
-        both = np.stack([1 - p, p], axis=-1)
-        entropy = special.entr(both).sum(axis=-1, keepdims=True) / np.log(2)
-        total = total + np.concatenate([both, entropy], axis=-1)
-        n_draws += 1
-    return np.asarray(total / n_draws)

@@ -8,12 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from instantdl.estimators._dense import DenseEstimator
-from instantdl.estimators._instance_methods import (
-    METHODS,
-    MaskRCNN,
-    Watershed,
-    mean_summary,
-)
+from instantdl.estimators._instance_methods import METHODS, MaskRCNN, Watershed
 from instantdl.estimators._instance_tables import (
     Instances,
     describe_draws,
@@ -21,7 +16,7 @@ from instantdl.estimators._instance_tables import (
     overlap_with,
 )
 from instantdl.estimators._object_classes import only_class, split_classes
-from instantdl.estimators._uncertainty import check_kind, uncertainty_of
+from instantdl.estimators._uncertainty import check_kind, mean_summary, uncertainty_of
 from instantdl.exceptions import ModelFileError
 from instantdl.images import CheckedImages
 from instantdl.metrics import average_precision

@@ -10,11 +10,7 @@ from instantdl._compat import Interval, StrOptions, with_callbacks
 from instantdl.estimators._arguments import check_groups, check_sample_weight
 from instantdl.estimators._base import TrainingData, now
 from instantdl.estimators._dense import DenseEstimator
-from instantdl.estimators._instance_methods import (
-    METHODS,
-    ObjectSizes,
-    measure_objects,
-)
+from instantdl.estimators._instance_methods import METHODS
 from instantdl.estimators._instance_prediction import InstancePredictor
 from instantdl.estimators._instance_thresholds import tune_thresholds
 from instantdl.estimators._object_classes import (
@@ -22,7 +18,12 @@ from instantdl.estimators._object_classes import (
     find_classes,
     split_classes,
 )
-from instantdl.estimators._survey import MaskSurvey, survey_masks
+from instantdl.estimators._survey import (
+    MaskSurvey,
+    ObjectSizes,
+    measure_objects,
+    survey_masks,
+)
 from instantdl.images import CheckedImages, as_spacing, check_images_and_masks
 
 # Of the images held back, so many are grown into objects to choose thresholds.

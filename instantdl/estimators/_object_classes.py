@@ -128,13 +128,7 @@ class CodedLabels(Sequence[NDArray[Any]]):
             return self.take(range(len(self))[key])
         labels, mapping = self._labels[key], self._mappings[key]
         numbers, places = np.unique(labels, return_inverse=True)
-        missing = [n for n in numbers.tolist() if n and n not in mapping]
-        if missing:
-            raise ImageError(
-                f"Every object of `y` must have a class. Got none for object "
-                f"{missing[0]} of image {key}. Add it to the mapping beside the label "
-                "image."
-            )
+        _check_all_mapped(numbers, mapping, f" of image {key}")
         kinds = [
             np.searchsorted(self._classes, mapping[n]) if n else 0
             for n in numbers.tolist()
@@ -187,13 +181,20 @@ def only_class(
         If an object has no class.
     """
     numbers, places = np.unique(labels, return_inverse=True)
-    missing = [n for n in numbers.tolist() if n and n not in classes]
-    if missing:
-        raise ImageError(
-            f"Every object of `y` must have a class. Got none for object {missing[0]}."
-        )
+    _check_all_mapped(numbers, classes, "")
     kept = [n if n and classes[n] == wanted else 0 for n in numbers.tolist()]
     return np.array(kept, numbers.dtype)[places].reshape(labels.shape)
+
+
+def _check_all_mapped(
+    numbers: NDArray[Any], mapping: Mapping[Any, Any], place: str
+) -> None:
+    missing = [n for n in numbers.tolist() if n and n not in mapping]
+    if missing:
+        raise ImageError(
+            f"Every object of `y` must have a class. Got none for object {missing[0]}"
+            f"{place}. Add it to the mapping beside the label image."
+        )
 
 
 def _is_pair(item: Any) -> bool:

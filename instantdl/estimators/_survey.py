@@ -1,15 +1,16 @@
 """One look at all masks before training: classes, how many pixels, where."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import ndimage, stats
 
 from instantdl.estimators._arguments import weights_of_classes
-from instantdl.images import CheckedMasks, CheckedTargets
+from instantdl.images import CheckedMasks, CheckedTargets, relabel
 
 _PLACES_PER_CLASS = 256
 # Fewer may lie alike by chance.
@@ -110,6 +111,70 @@ def survey_masks(
             row[np.searchsorted(classes, value)] = centre
     axes = find_directed_axes(centres)
     return MaskSurvey(classes, counts, places, float(width), axes)
+
+
+@dataclass(frozen=True)
+class ObjectSizes:
+    """What the objects of the training images measure.
+
+    Attributes
+    ----------
+    areas : ndarray of shape (n_objects,)
+        In pixels.
+
+    boxes : ndarray of shape (n_objects, n_axes)
+        Lengths of the box around each.
+
+    centres : list of ndarray of shape (n_objects, n_axes)
+        Middle of the box around each object of each image.
+
+    numbers : ndarray of shape (n_objects,)
+        What they are called in the label images.
+    """
+
+    areas: NDArray[Any]
+    boxes: NDArray[Any]
+    centres: list[NDArray[Any]]
+    numbers: NDArray[Any]
+
+    def most_within(self, shape: Sequence[int]) -> int:
+        """Return how many objects lie in the fullest cell of a grid, in any image."""
+        most = 0
+        for centres in self.centres:
+            cells = (centres // np.asarray(shape)).astype(int)
+            _, counts = np.unique(cells, axis=0, return_counts=True)
+            most = max(most, int(counts.max(initial=0)))
+        return most
+
+
+def measure_objects(labels: Any) -> ObjectSizes:
+    """Measure all objects of label images.
+
+    Parameters
+    ----------
+    labels : sequence of ndarray of shape (*spatial,)
+        0 is the background.
+
+    Returns
+    -------
+    ObjectSizes
+    """
+    ndim = labels[0].ndim
+    areas, boxes, centres, called = [], [], [], []
+    for image in labels:
+        numbers = relabel(image)
+        windows = ndimage.find_objects(numbers)
+        ends = np.array(
+            [[(axis.start, axis.stop) for axis in window] for window in windows]
+        ).reshape(-1, ndim, 2)
+        areas.append(np.bincount(numbers.ravel())[1:])
+        boxes.append(ends[..., 1] - ends[..., 0])
+        centres.append(ends.mean(axis=-1))
+        values = np.unique(image)
+        called.append(values[values > 0].astype(np.int64))
+    return ObjectSizes(
+        np.concatenate(areas), np.concatenate(boxes), centres, np.concatenate(called)
+    )
 
 
 def survey_values(targets: CheckedTargets) -> tuple[int, ...]:

@@ -1,9 +1,11 @@
 """Uncertainty of classes and of values, from means over Monte Carlo draws."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 _KINDS = ("total", "epistemic", "aleatoric")
 
@@ -51,6 +53,29 @@ def uncertainty_of(values: NDArray, kind: str) -> NDArray:
     safe = np.clip(mean, np.finfo(np.float32).tiny, 1)
     total = np.clip(-(mean * np.log(safe)).sum(-1) / np.log(mean.shape[-1]), 0, 1)
     return total if kind == "total" else np.clip(total - aleatoric, 0, 1)
+
+
+def mean_summary(foregrounds: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    """Return means over draws of probabilities and their normalised entropy.
+
+    Parameters
+    ----------
+    foregrounds : iterable of ndarray of shape (*spatial,)
+        Probability of the foreground in each draw; one at a time is held.
+
+    Returns
+    -------
+    ndarray of shape (*spatial, 3)
+        Of background, foreground and entropy.
+    """
+    total: Any = 0
+    n_draws = 0
+    for p in foregrounds:
+        both = np.stack([1 - p, p], axis=-1)
+        entropy = special.entr(both).sum(axis=-1, keepdims=True) / np.log(2)
+        total = total + np.concatenate([both, entropy], axis=-1)
+        n_draws += 1
+    return np.asarray(total / n_draws)
 
 
 def deviation_of(values: NDArray, n_values: int, kind: str) -> NDArray:

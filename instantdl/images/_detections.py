@@ -134,10 +134,10 @@ class DetectedObjects:
         for number in np.argsort(-scores, kind="stable").tolist():
             if scores[number] < least:
                 return
-            yield self._stretch(number)
+            yield number, *self._stretch(number)
 
-    def _stretch(self, number: int) -> tuple[int, tuple[slice, ...], NDArray[Any]]:
-        """Return number, place and mask of one object."""
+    def _stretch(self, number: int) -> tuple[tuple[slice, ...], NDArray[Any]]:
+        """Return place and mask of one object."""
         axes = [
             _axis(self.boxes[number, axis::2], length, size)
             for axis, (length, size) in enumerate(
@@ -145,7 +145,7 @@ class DetectedObjects:
             )
         ]
         (rows, down), (columns, across) = axes
-        return number, (rows, columns), down @ self.masks[number] @ across.T
+        return (rows, columns), down @ self.masks[number] @ across.T
 
 
 def join_detections(
@@ -292,7 +292,7 @@ def _group(
 ) -> NDArray[Any]:
     """Return equal numbers for pieces of one object; only what is cut is a piece."""
     groups = np.arange(len(objects.boxes))
-    pieces = {number: objects._stretch(number)[1:] for number in cut.tolist()}
+    pieces = {number: objects._stretch(number) for number in cut.tolist()}
     for one in pieces:
         reach, _, _ = _overlaps(objects.boxes[one], objects.boxes[cut])
         for other in cut[(reach > 0) & (tiles[cut] != tiles[one]) & (cut > one)]:

@@ -51,7 +51,7 @@ def choose_anchors(
     if len(sizes) > _MOST_CLUSTERED:
         chosen = np.random.default_rng(seed).permutation(len(sizes))[:_MOST_CLUSTERED]
         sizes = sizes[np.sort(chosen)]
-    level_of = box_level(np.sqrt(sizes.prod(axis=1)), strides)
+    level_of = np.asarray(box_level(np.sqrt(sizes.prod(axis=1)), strides))
     anchors = []
     for level, stride in enumerate(strides):
         own = np.log(sizes[level_of == level])
@@ -69,23 +69,23 @@ def choose_anchors(
     return tuple(anchors)
 
 
-def box_level(side: Any, strides: Sequence[int]) -> NDArray[Any]:
+def box_level(side: Any, strides: Sequence[int]) -> Any:
     """Return on which level of the pyramid boxes of a size are looked for.
 
     Parameters
     ----------
-    side : ndarray of shape (n_boxes,)
-        Square root of the area, in pixels.
+    side : tensor of any shape
+        Square root of the area of each, in pixels.
 
     strides : sequence of int
         Of the levels.
 
     Returns
     -------
-    ndarray of shape (n_boxes,), int
+    tensor of the same shape, int32
     """
-    level = np.round(np.log2(side / (_PIXELS_PER_ANCHOR * strides[0])))
-    return np.clip(level, 0, len(strides) - 1).astype(int)
+    octaves = tf.math.log(side / (_PIXELS_PER_ANCHOR * strides[0])) / np.log(2)
+    return tf.clip_by_value(tf.cast(tf.round(octaves), tf.int32), 0, len(strides) - 1)
 
 
 def place_anchors(

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from instantdl.networks._mask_rcnn._anchors import _PIXELS_PER_ANCHOR
+from instantdl.networks._mask_rcnn._anchors import box_level
 
 
 def align_regions(
@@ -44,7 +44,8 @@ def align_regions(
     # the same order every time.
     rows = [tf.reshape(level, [n_samples, -1, n_channels]) for level in pyramid]
     starts = tf.cumsum([tf.shape(row)[1] for row in rows], exclusive=True)
-    level = _level_of(boxes, strides)
+    sides = tf.maximum(boxes[..., 2:] - boxes[..., :2], 1.0)
+    level = box_level(tf.sqrt(tf.reduce_prod(sides, axis=-1)), strides)
     shapes = tf.gather(tf.stack([tf.shape(x)[1:3] for x in pyramid]), level)
     scaled = boxes / tf.gather(tf.constant(strides, tf.float32), level)[..., tf.newaxis]
     places, weights = [], []
@@ -77,11 +78,3 @@ def align_regions(
     shape = [n_samples * n_boxes, size, size, 4, n_channels]
     mixed = tf.reduce_sum(tf.reshape(values, shape), axis=3)
     return tf.cast(mixed, pyramid[0].dtype)
-
-
-def _level_of(boxes: Any, strides: Sequence[int]) -> Any:
-    sides = tf.maximum(boxes[..., 2:] - boxes[..., :2], 1.0)
-    side = tf.sqrt(tf.reduce_prod(sides, axis=-1))
-    ratio = side / (_PIXELS_PER_ANCHOR * strides[0])
-    level = tf.round(tf.math.log(ratio) / tf.math.log(2.0))
-    return tf.clip_by_value(tf.cast(level, tf.int32), 0, len(strides) - 1)

@@ -116,10 +116,8 @@ def match_anchors(anchors: Any, boxes: Any) -> tuple[Any, Any, Any]:
         The object that a hit means.
     """
     iou = box_iou(anchors, boxes)
-    best, objects = (
-        tf.reduce_max(iou, axis=1),
-        tf.argmax(iou, axis=1, output_type=tf.int32),
-    )
+    best = tf.reduce_max(iou, axis=1)
+    objects = tf.argmax(iou, axis=1, output_type=tf.int32)
     highest = tf.reduce_max(iou, axis=0)
     favourites = tf.where((iou == highest) & (iou > 0), iou, 0.0)
     forced = (tf.reduce_max(favourites, axis=1) > 0) & (best < _ANCHOR_HIT)
@@ -154,10 +152,8 @@ def choose_regions(
     """
     candidates = tf.concat([proposals, boxes], axis=1)
     iou = box_iou(candidates, boxes)
-    best, objects = (
-        tf.reduce_max(iou, axis=2),
-        tf.argmax(iou, axis=2, output_type=tf.int32),
-    )
+    best = tf.reduce_max(iou, axis=2)
+    objects = tf.argmax(iou, axis=2, output_type=tf.int32)
     there = tf.reduce_prod(candidates[..., 2:] - candidates[..., :2], axis=-1) > 0
     hit = there & (best >= _REGION_HIT)
     miss = there & ~hit
