@@ -16,9 +16,9 @@ from instantdl.images import (
     CheckedImages,
     DetectedObjects,
     MappedImages,
-    centre_closeness,
     grow_instances,
     join_detections,
+    object_cores,
     round_up,
 )
 
@@ -40,7 +40,7 @@ _TILES = (512, 384, 256, 128)
 
 
 class Watershed:
-    """Foreground and closeness to centres by a U-Net, then a watershed.
+    """Foreground and cores of objects by a U-Net, then a watershed.
 
     Parameters
     ----------
@@ -92,13 +92,12 @@ class Watershed:
         return crop.astype(np.float32) / 255
 
     def _maps(self, labels: NDArray[Any]) -> NDArray[np.uint8]:
-        """Return foreground, closeness and classes, as bytes: they are kept."""
-        closeness = centre_closeness(labels, spacing=self.segmenter.spacing)
-        maps = [labels > 0, closeness]
+        """Return foreground, cores and classes, as bytes: they are kept."""
+        maps = [labels > 0, object_cores(labels, spacing=self.segmenter.spacing)]
         if self.segmenter._n_classes() > 1:
             n = self.segmenter._n_classes()
             maps += [(labels > 0) & (labels % n == kind) for kind in range(n)]
-        return np.ceil(255 * np.stack(maps, axis=-1)).astype(np.uint8)
+        return np.stack(maps, axis=-1) * np.uint8(255)
 
     def spec(self) -> "NetworkSpec":
         """Describe the fitted network."""
@@ -119,7 +118,7 @@ class Watershed:
         )
 
     def find(self, images: CheckedImages) -> Iterator[tuple[int, Any]]:
-        """Yield number and evidence of each image: foreground and closeness."""
+        """Yield number and evidence of each image: foreground and cores."""
         yield from self.segmenter._each_image(images)
 
     def draw(self, image: CheckedImages, noise: NDArray[Any]) -> Iterator[Any]:

@@ -68,7 +68,7 @@ class InstancePredictor(DenseEstimator):
         return len(self.classes_)
 
     def _n_outputs(self) -> int:
-        """Return the maps of the U-Net: foreground, closeness, one for each class."""
+        """Return the maps of the U-Net: foreground, cores, one for each class."""
         return 2 + (self._n_classes() if self._n_classes() > 1 else 0)
 
     def _network_spec(self) -> "NetworkSpec":

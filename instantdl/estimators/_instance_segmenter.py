@@ -39,7 +39,7 @@ class InstanceSegmenter(InstancePredictor):
     Parameters
     ----------
     method : {"watershed", "mask_rcnn"}, default="watershed"
-        "watershed" learns with a U-Net where objects and their centres are, and
+        "watershed" learns with a U-Net where objects and their cores are, and
         floods the one from the other: objects may have any form, and any size.
         "mask_rcnn" learns boxes around objects and a mask in each [4]_, in 2D only:
         objects may overlap in their boxes, but are compact.
@@ -72,9 +72,9 @@ class InstanceSegmenter(InstancePredictor):
         gives the best mean average precision on the images held back.
 
     object_threshold : float or "tuned", default="tuned"
-        From where on there is an object: for the watershed from which closeness to
-        its centre on a pixel belongs to the seed of one, see
-        `instantdl.images.grow_instances`; for Mask R-CNN from which score on a box.
+        From where on there is an object: for the watershed from which probability
+        on a pixel belongs to the core of one, see `instantdl.images.grow_instances`;
+        for Mask R-CNN from which score on a box.
 
     min_size : int or "auto", default="auto"
         Objects of fewer pixels are dropped; "auto" is half the size below which one
@@ -212,19 +212,18 @@ default="percentile"
 
     Notes
     -----
-    For the watershed the U-Net [2]_ learns two maps: the foreground, and how close a
-    pixel is to the centre of its object, measured within the object as for the flows
-    of [1]_. What is close to a centre is a seed, from which a watershed floods the
-    foreground. The maps of tiles are put together before that, so objects may be
-    larger than a tile.
+    For the watershed the U-Net [2]_ learns two maps: the foreground, and the cores of
+    objects, which do not touch where objects do, as the borders do that are learnt in
+    [1]_. A core is a seed, from which a watershed floods the foreground. The maps of
+    tiles are put together before that, so objects may be larger than a tile.
 
     Of what Mask R-CNN finds in overlapping tiles, an object comes from the tile that
     its centre lies in; pieces of what is larger are put together where they agree.
 
     References
     ----------
-    .. [1] Stringer et al. "Cellpose: a generalist algorithm for cellular
-       segmentation", Nature Methods 18, 100, 2021.
+    .. [1] Caicedo et al. "Nucleus segmentation across imaging experiments: the 2018
+       Data Science Bowl", Nature Methods 16, 1247, 2019.
     .. [2] Ronneberger, Fischer, Brox. "U-Net", MICCAI 2015.
     .. [3] Gal, Ghahramani. "Dropout as a Bayesian approximation", ICML 2016.
     .. [4] He et al. "Mask R-CNN", ICCV 2017.

@@ -10,7 +10,7 @@ from instantdl.images._checks import (
 from instantdl.images._collection import ImageCollection
 from instantdl.images._crops import Crops, split_ends
 from instantdl.images._detections import DetectedObjects, join_detections
-from instantdl.images._instance_maps import centre_closeness, grow_instances
+from instantdl.images._instance_maps import grow_instances, object_cores
 from instantdl.images._labels import (
     as_spacing,
     label_mask,
@@ -45,7 +45,6 @@ __all__ = [
     "ResizedImages",
     "as_spacing",
     "blend_tiles",
-    "centre_closeness",
     "check_images",
     "check_images_and_masks",
     "check_images_and_targets",
@@ -56,6 +55,7 @@ __all__ = [
     "label_mask",
     "labels_to_masks",
     "masks_to_labels",
+    "object_cores",
     "outline_polygons",
     "pad_to",
     "relabel",

@@ -61,7 +61,7 @@ class Augmentation(BaseEstimator):  # type: ignore[misc, unused-ignore]
     ----------
     flip : bool or sequence of int, default=True
         Mirror each spatial axis, or only the axes of these numbers, with probability
-        1/2.
+        1/2; negative numbers count from the last one.
 
     rotate90 : bool, default=True
         Turn by 0, 90, 180 or 270 degrees, or by 0 or 180 if a plane is not square.
@@ -276,8 +276,10 @@ class Augmentation(BaseEstimator):  # type: ignore[misc, unused-ignore]
         flipped: tuple[int, ...] = ()
         if self.flip:
             drawn = np.flatnonzero(rng.random(len(shape)) < 0.5).tolist()
-            axes = drawn if isinstance(self.flip, (bool, np.bool_)) else self.flip
-            flipped = tuple(axis for axis in drawn if axis in axes)
+            if not isinstance(self.flip, (bool, np.bool_)):
+                axes = {axis + len(shape) * (axis < 0) for axis in self.flip}
+                drawn = [axis for axis in drawn if axis in axes]
+            flipped = tuple(drawn)
         n_turns = 0
         if self.rotate90:
             step = 1 if shape[-1] == shape[-2] else 2
@@ -380,7 +382,7 @@ def _is_number(value: object) -> bool:
 
 def _are_axes(value: object) -> bool:
     return isinstance(value, (list, tuple)) and all(
-        isinstance(axis, numbers.Integral) and 0 <= int(axis) < 3 for axis in value
+        isinstance(axis, numbers.Integral) and -3 <= int(axis) < 3 for axis in value
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import struct
@@ -17,7 +18,7 @@ from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin
 
 from instantdl.exceptions import ImageError
 
-__all__ = ["read_image"]
+__all__ = ["image_stem", "read_image"]
 
 AnyImage = NDArray[Any]
 
@@ -125,7 +126,24 @@ def image_ending(name: str) -> str | None:
 
 
 def image_stem(name: str) -> str:
-    """Return a file name without its ending, be it .tif, .ome.tif or .nii.gz."""
+    """Return a file name without its ending, be it .tif, .ome.tif or .nii.gz.
+
+    Parameters
+    ----------
+    name : str
+        Of a file; an ending that is not that of images stays.
+
+    Returns
+    -------
+    str
+        What files that belong together have in common.
+
+    Examples
+    --------
+    >>> from instantdl.io import image_stem
+    >>> image_stem("a.ome.tif"), image_stem("a.1.png"), image_stem("a.txt")
+    ('a', 'a.1', 'a.txt')
+    """
     stem = name[: len(name) - len(image_ending(name) or "")]
     return stem[:-4] if stem.lower().endswith(".ome") else stem
 
@@ -174,6 +192,7 @@ def _read_tiff(path: Path, keep_palette: bool) -> AnyImage:
                 f"{path}: all pages must be in the file. Got the first"
                 f" {len(tiff.pages)} only. The file is cut off; copy it again."
             )
+        _check_parts(path, series)
         if len(series) > 1:
             image = np.stack([plane.asarray() for plane in series])
             axes = "Q" + series[0].axes
@@ -198,6 +217,21 @@ def _planes(tiff: tifffile.TiffFile) -> list[tifffile.TiffPageSeries]:
     )
     is_plane = first.kind == "shaped" and first.axes in ("YX", "YXS")
     return [first, *others] if alike and is_plane else [first]
+
+
+def _check_parts(path: Path, series: list[tifffile.TiffPageSeries]) -> None:
+    """Raise if pages have no place in the file for a strip or tile of theirs."""
+    # tifffile fills these up with zeros, and says nothing.
+    for page in itertools.chain.from_iterable(one.pages for one in series):
+        if page is None or page.is_contiguous:
+            continue
+        needed = math.prod(page.chunked)
+        got = min(len(page.dataoffsets), len(page.databytecounts))
+        if got < needed:
+            raise ImageError(
+                f"{path}: all parts of an image must be in its file. Got {got} of"
+                f" {needed}. The file is damaged; copy or export it again."
+            )
 
 
 def _lacks_pages(tiff: tifffile.TiffFile) -> bool:

@@ -17,7 +17,7 @@ from PIL import Image
 from instantdl.exceptions import ImageError
 from instantdl.io._read import has_channels
 
-__all__ = ["write_image"]
+__all__ = ["write_image", "write_whole"]
 
 AnyImage = NDArray[Any]
 
@@ -142,6 +142,17 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
 
     write : callable
         Takes the open file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from instantdl.io import write_whole
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "a.txt"
+    ...     write_whole(path, lambda file: file.write(b"all of it"))
+    ...     path.read_text()
+    'all of it'
     """
     # Not `tempfile`, whose files only their owner may read.
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

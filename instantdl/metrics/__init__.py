@@ -1,5 +1,6 @@
 """Measures of agreement between predictions and truth, and scorers made of them."""
 
+from instantdl.metrics._calibration import expected_calibration_error
 from instantdl.metrics._classification import roc_auc
 from instantdl.metrics._image_quality import psnr, ssim
 from instantdl.metrics._instance import (
@@ -15,6 +16,7 @@ from instantdl.metrics._instance_scorers import (
     panoptic_quality_scorer,
 )
 from instantdl.metrics._matching import InstanceMatches, match_instances
+from instantdl.metrics._ranks import risk_coverage
 from instantdl.metrics._regression import (
     mean_absolute_error,
     mean_relative_error,
@@ -40,6 +42,7 @@ from instantdl.metrics._semantic import (
     jaccard,
     pixel_accuracy,
 )
+from instantdl.metrics._sensitivity import sensitivity, specificity
 from instantdl.metrics._uncertainty import (
     UncertaintyComparison,
     compare_uncertainty,
@@ -59,6 +62,7 @@ __all__ = [
     "dice",
     "dice_scorer",
     "error_auroc",
+    "expected_calibration_error",
     "instance_f1",
     "jaccard",
     "jaccard_scorer",
@@ -76,8 +80,11 @@ __all__ = [
     "psnr",
     "r2",
     "r2_scorer",
+    "risk_coverage",
     "roc_auc",
     "roc_auc_scorer",
+    "sensitivity",
+    "specificity",
     "ssim",
     "ssim_scorer",
 ]

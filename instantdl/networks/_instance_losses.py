@@ -1,4 +1,4 @@
-"""Loss of the maps from which objects are grown: foreground and closeness."""
+"""Loss of the maps from which objects are grown: foreground and cores."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ _SMOOTH = 1.0
 
 
 def build_instance_loss() -> Loss:
-    """Return the loss of two maps: foreground and closeness to an object's centre.
+    """Return the loss of two maps: foreground and cores of objects.
 
     Returns
     -------
@@ -23,13 +23,8 @@ def build_instance_loss() -> Loss:
 
     Notes
     -----
-    Cross-entropy of both maps, the mean over all pixels, and the Dice loss of the
-    foreground. A closeness between 0 and 1 is taken as a probability, as in [1]_. For
+    Cross-entropy of both maps, the mean over all pixels, and the Dice loss of each. For
     classes the cross-entropy in the foreground is added.
-
-    References
-    ----------
-    .. [1] Schmidt et al. "Cell detection with star-convex polygons", MICCAI 2018.
 
     Examples
     --------
@@ -48,8 +43,7 @@ def build_instance_loss() -> Loss:
         entropy = tf.nn.sigmoid_cross_entropy_with_logits(target, logits)
         total = tf.reduce_sum(weight * tf.ones_like(entropy[..., :1]))
         mean = tf.math.divide_no_nan(tf.reduce_sum(weight * entropy), total)
-        dice = _dice(target[..., :1], tf.sigmoid(logits[..., :1]), weight)
-        return mean + dice + added
+        return mean + _dice_of_both(target, tf.sigmoid(logits), weight) + added
 
     return loss
 
@@ -62,7 +56,7 @@ def judge_instances(
     Parameters
     ----------
     target, logits : tensor of shape (n_samples, *spatial, 2) or (..., 2 + n_classes)
-        Foreground, closeness and classes, as for `build_instance_loss`.
+        Foreground, cores and classes, as for `build_instance_loss`.
 
     class_weight : tensor
         Not used.
@@ -73,8 +67,8 @@ def judge_instances(
     Returns
     -------
     tensor
-        The Dice loss of the foreground, the relative error of the closeness, and the
-        improbability of the classes, added up. Unlike cross-entropy they do not rise
+        The Dice loss of the foreground, that of the cores, and the improbability of
+        the classes, added up. Unlike cross-entropy they do not rise
         with overconfidence.
 
     Examples
@@ -88,14 +82,11 @@ def judge_instances(
     """
     target, logits, weight = _prepare(target, logits, sample_weight)
     maps = tf.sigmoid(logits)
-    truth, closeness = target[..., 1:2], maps[..., 1:2]
-    wrong = tf.reduce_sum(weight * tf.abs(truth - closeness))
-    error = wrong / (tf.reduce_sum(weight * truth) + _SMOOTH)
     kinds = target[..., 2:]
     missed = kinds * (1 - tf.nn.softmax(logits[..., 2:])) if kinds.shape[-1] else kinds
     total = tf.reduce_sum(weight * kinds)
     unlike = tf.math.divide_no_nan(tf.reduce_sum(weight * missed), total)
-    return _dice(target[..., :1], maps[..., :1], weight) + error + unlike
+    return _dice_of_both(target, maps, weight) + unlike
 
 
 def _prepare(target: Any, logits: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
@@ -111,6 +102,12 @@ def _class_entropy(kinds: Any, logits: Any, weight: Any) -> Any:
     entropy = -tf.reduce_sum(kinds * tf.nn.log_softmax(logits), -1, keepdims=True)
     total = tf.reduce_sum(weight * kinds)
     return tf.math.divide_no_nan(tf.reduce_sum(weight * entropy), total)
+
+
+def _dice_of_both(target: Any, maps: Any, weight: Any) -> Any:
+    return sum(
+        _dice(target[..., i : i + 1], maps[..., i : i + 1], weight) for i in range(2)
+    )
 
 
 def _dice(truth: Any, p: Any, weight: Any) -> Any:

@@ -1,7 +1,7 @@
 """Images beside their true and predicted masks, the errors and the uncertainty."""
 
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -9,29 +9,34 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from instantdl.exceptions import ImageError
+from instantdl.plotting._panels import Panel, draw_rows, uncertainty_scale
+from instantdl.plotting._rows import Arrays, Row, cut_rows, read_samples
+from instantdl.plotting._style import (
+    BLUE,
+    GREEN,
+    GREY,
+    LIGHT_BLUE,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    YELLOW,
+)
 
-# Colours told apart with any kind of colour vision: Okabe and Ito,
-# https://jfly.uni-koeln.de/color. No class has the colour of an error.
-FALSE_POSITIVE = ("false positive", "#D55E00")
-FALSE_NEGATIVE = ("false negative", "#56B4E9")
-OTHER_CLASS = ("wrong class", "#F0E442")
-CORRECT = ("correct", "#B8B8B8")
-CLASS_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#0072B2", "#882255", "#DDCC77")
+__all__ = ["plot_prediction", "plot_predictions"]
 
-PANEL_INCHES = 2.6
-LONGEST_NAME = 24
-
-# What belongs to one image, or to one row of the figure, by the title of its panel.
-Panels: TypeAlias = dict[str, NDArray]
-Arrays: TypeAlias = Sequence[NDArray] | NDArray
+# No class has the colour of an error.
+FALSE_POSITIVE = ("false positive", VERMILION)
+FALSE_NEGATIVE = ("false negative", LIGHT_BLUE)
+OTHER_CLASS = ("wrong class", YELLOW)
+CORRECT = ("correct", GREY)
+CLASS_COLOURS = (GREEN, PURPLE, ORANGE, BLUE, "#882255", "#DDCC77")
 
 
 def plot_prediction(
-    image: NDArray,
-    truth: NDArray | None = None,
-    prediction: NDArray | None = None,
-    uncertainty: NDArray | None = None,
+    image: NDArray[Any],
+    truth: NDArray[Any] | None = None,
+    prediction: NDArray[Any] | None = None,
+    uncertainty: NDArray[Any] | None = None,
     *,
     title: str | None = None,
 ) -> Figure:
@@ -83,15 +88,13 @@ def plot_prediction(
     >>> [axes.get_title() for axes in figure.axes]
     ['image', 'truth', 'prediction', 'errors']
     """
-    figure = plot_predictions(
+    return plot_predictions(
         [image],
         None if truth is None else [truth],
         None if prediction is None else [prediction],
         None if uncertainty is None else [uncertainty],
+        title=title,
     )
-    if title is not None:
-        figure.suptitle(title)
-    return figure
 
 
 def plot_predictions(
@@ -101,6 +104,7 @@ def plot_predictions(
     uncertainties: Arrays | None = None,
     *,
     names: Sequence[str] | None = None,
+    title: str | None = None,
 ) -> Figure:
     """Show several images below each other, as :func:`plot_prediction` shows one.
 
@@ -124,6 +128,9 @@ default=None
 
     names : sequence of str, default=None
         Label at the left of each image; long ones are shortened.
+
+    title : str, default=None
+        Text above the figure.
 
     Returns
     -------
@@ -151,143 +158,44 @@ default=None
     6
     """
     maps = {"truth": truths, "prediction": predictions, "uncertainty": uncertainties}
-    given = {name: arrays for name, arrays in maps.items() if arrays is not None}
-    _check_lengths(len(images), given | ({} if names is None else {"name": names}))
-    rows: list[tuple[str, Panels]] = []
-    for index, image in enumerate(images):
-        panels = {name: np.asarray(arrays[index]) for name, arrays in given.items()}
-        sample = _check_sample(index, np.asarray(image), panels)
-        rows += _rows(sample, "" if names is None else _shorten(names[index]))
-    return _draw([label for label, _ in rows], [panels for _, panels in rows])
+    rows = cut_rows(read_samples(images, maps, names))
+    classes, scale = _classes(rows), uncertainty_scale(rows)
+    panels = []
+    for row in rows:
+        coloured = {name: Panel(pixels) for name, pixels in _colour(row, classes)}
+        if "uncertainty" in row.maps:
+            coloured["uncertainty"] = Panel(row.maps["uncertainty"], scale)
+        panels.append(coloured)
+    entries = _legend(list(panels[0]), classes)
+    handles = [Patch(color=colour, label=label) for label, colour in entries]
+    return draw_rows(rows, panels, handles, title=title)
 
 
-def _check_lengths(n_images: int, given: Mapping[str, Sequence | NDArray]) -> None:
-    if n_images == 0:
-        raise ImageError("`images` must hold at least one image. Got 0.")
-    for name, values in given.items():
-        if len(values) != n_images:
-            raise ImageError(
-                f"Each image must have one {name}. Got {len(values)} for {n_images} "
-                "images."
-            )
-
-
-def _check_sample(index: int, image: NDArray, maps: Panels) -> Panels:
-    """Image as `(*spatial, channels)` and its maps `(*spatial,)`."""
-    if image.ndim == 2:
-        image = image[..., np.newaxis]
-    if image.ndim not in (3, 4) or not image.size:
-        raise ImageError(
-            "An image must have shape (height, width[, channels]) or (depth, height, "
-            f"width, channels). Got {image.shape} as image {index}."
-        )
-    for name, array in maps.items():
-        if array.shape != image.shape[:-1]:
-            raise ImageError(
-                f"The {name} must have the size of its image. Image {index} is "
-                f"{image.shape[:-1]}, its {name} {array.shape}."
-            )
-    return {"image": image} | maps
-
-
-def _shorten(name: str) -> str:
-    """Leave out the middle, since the ends of file names differ."""
-    if len(name) <= LONGEST_NAME:
-        return name
-    half = LONGEST_NAME // 2 - 1
-    return f"{name[:half]}…{name[-half:]}"
-
-
-def _rows(sample: Panels, label: str) -> list[tuple[str, Panels]]:
-    """One row for an image; the middle plane and the middle section of a volume."""
-    sample = sample | {"image": _to_rgb(sample["image"])}
-    if sample["image"].ndim == 3:
-        return [(label, sample)]
-    plane, row = (size // 2 for size in sample["image"].shape[:2])
-    start = f"{label}\n" if label else ""
-    return [
-        (f"{start}plane {plane}", {k: array[plane] for k, array in sample.items()}),
-        (f"{start}row {row}", {k: array[:, row] for k, array in sample.items()}),
-    ]
-
-
-def _to_rgb(image: NDArray) -> NDArray[np.float32]:
-    """Stretch each channel to 0..1 and give an image of any channels three."""
-    spatial = tuple(range(image.ndim - 1))
-    image = image.astype(np.float32)
-    low, high = np.percentile(image, (0.5, 99.5), axis=spatial).astype(np.float32)
-    image = np.clip((image - low) / np.maximum(high - low, 1e-12), 0, 1)
-    if image.shape[-1] == 1:
-        return np.repeat(image, 3, axis=-1)
-    if image.shape[-1] == 2:
-        return image[..., [1, 0, 1]]
-    return image[..., :3]
-
-
-def _draw(labels: list[str], rows: list[Panels]) -> Figure:
-    """Lay out the panels that have data and draw them."""
-    classes, limit = _classes(rows), _uncertainty_limit(rows)
-    coloured = [_colour(row, classes) for row in rows]
-    titles = list(coloured[0])
-    shapes = [row["image"].shape for row in rows]
-    # A thin volume's section would vanish, a tall image would fill the page.
-    heights = [min(max(height / width, 0.2), 2.0) for height, width, _ in shapes]
-    figure = Figure(
-        figsize=(PANEL_INCHES * len(titles) + 0.6, PANEL_INCHES * sum(heights) + 0.8),
-        layout="constrained",
-    )
-    grid = figure.subplots(len(rows), len(titles), squeeze=False, height_ratios=heights)
-    for axes, title in zip(grid[0], titles, strict=True):
-        axes.set_title(title)
-    for label, row, line in zip(labels, coloured, grid, strict=True):
-        line[0].set_ylabel(label)
-        for axes, panel in zip(line, row.values(), strict=True):
-            shown = axes.imshow(
-                panel, cmap="magma", vmin=0, vmax=limit, interpolation="nearest"
-            )
-            axes.set(xticks=[], yticks=[])
-    if "uncertainty" in titles:
-        figure.colorbar(shown, ax=grid[:, -1].tolist(), aspect=30)
-    if entries := _legend(titles, classes):
-        figure.legend(
-            handles=[Patch(color=colour, label=label) for label, colour in entries],
-            loc="outside lower center",
-            ncols=len(entries),
-            frameon=False,
-        )
-    return figure
-
-
-def _classes(rows: list[Panels]) -> NDArray:
+def _classes(rows: list[Row]) -> NDArray[Any]:
     """Values of all masks, sorted, the background first."""
     masks = [
-        row[name] for row in rows for name in ("truth", "prediction") if name in row
+        row.maps[name]
+        for row in rows
+        for name in ("truth", "prediction")
+        if name in row.maps
     ]
     found = np.unique([value for mask in masks for value in np.unique(mask)])
     # Where one value alone is found, nothing but 0 can be its background.
     return found if found.size > 1 else np.unique([0, *found])
 
 
-def _uncertainty_limit(rows: list[Panels]) -> float:
-    maps = [row["uncertainty"] for row in rows if "uncertainty" in row]
-    highest = max((float(np.nanmax(values)) for values in maps), default=0.0)
-    return highest if highest > 0 else 1.0
-
-
-def _colour(row: Panels, classes: NDArray) -> Panels:
-    """Turn masks into colours and put the errors between them and the uncertainty."""
-    panels = {"image": row["image"]}
+def _colour(row: Row, classes: NDArray[Any]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Turn masks into colours and put the errors after them."""
+    maps = row.maps
+    yield "image", maps["image"]
     for name in ("truth", "prediction"):
-        if name in row:
-            panels[name] = _colour_mask(row[name], classes)
-    if "truth" in row and "prediction" in row:
-        panels["errors"] = _colour_errors(row["truth"], row["prediction"], classes[0])
-    if "uncertainty" in row:
-        panels["uncertainty"] = row["uncertainty"]
-    return panels
+        if name in maps:
+            yield name, _colour_mask(maps[name], classes)
+    if "truth" in maps and "prediction" in maps:
+        yield "errors", _colour_errors(maps["truth"], maps["prediction"], classes[0])
 
 
-def _class_colours(classes: NDArray) -> list[str]:
+def _class_colours(classes: NDArray[Any]) -> list[str]:
     """White for a single foreground; else one colour for each class."""
     n_foreground = len(classes) - 1
     if n_foreground == 1:
@@ -295,13 +203,13 @@ def _class_colours(classes: NDArray) -> list[str]:
     return [CLASS_COLOURS[i % len(CLASS_COLOURS)] for i in range(n_foreground)]
 
 
-def _colour_mask(mask: NDArray, classes: NDArray) -> NDArray[np.float64]:
+def _colour_mask(mask: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.float64]:
     colours = [(0.0, 0.0, 0.0), *map(to_rgb, _class_colours(classes))]
     return np.array(colours)[np.searchsorted(classes, mask)]
 
 
 def _colour_errors(
-    truth: NDArray, prediction: NDArray, background: np.generic
+    truth: NDArray[Any], prediction: NDArray[Any], background: Any
 ) -> NDArray[np.float64]:
     is_there, is_found = truth != background, prediction != background
     coloured = np.zeros((*truth.shape, 3))
@@ -312,7 +220,7 @@ def _colour_errors(
     return coloured
 
 
-def _legend(titles: list[str], classes: NDArray) -> list[tuple[str, str]]:
+def _legend(titles: list[str], classes: NDArray[Any]) -> list[tuple[str, str]]:
     """Labels and colours: of the classes when there are several, and of the errors."""
     entries = []
     if len(classes) > 2 and {"truth", "prediction"} & set(titles):

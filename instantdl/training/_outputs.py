@@ -88,7 +88,7 @@ def class_votes(probabilities: Any) -> Any:
 
 
 def instance_maps(logits: Any) -> Any:
-    """Turn a network's output into maps of foreground, closeness and classes.
+    """Turn a network's output into maps of foreground, cores and classes.
 
     Parameters
     ----------
@@ -115,18 +115,18 @@ def instance_maps(logits: Any) -> Any:
 
 
 def instance_summary(maps: Any) -> Any:
-    """Put what tells of uncertainty before the closeness.
+    """Put what tells of uncertainty before the cores.
 
     Parameters
     ----------
     maps : tensor of shape (..., 2) or (..., 2 + n_classes)
-        Foreground, closeness and classes.
+        Foreground, cores and classes.
 
     Returns
     -------
     tensor of shape (..., 4) or (..., 4 + n_classes)
         Probabilities of background and foreground, their entropy as `class_summary`
-        gives it, the closeness, and the classes.
+        gives it, the cores, and the classes.
 
     Examples
     --------
@@ -135,9 +135,9 @@ def instance_summary(maps: Any) -> Any:
     >>> np.asarray(instance_summary(np.array([1.0, 0.25], "float32")))
     array([0.  , 1.  , 0.  , 0.25], dtype=float32)
     """
-    foreground, closeness = maps[..., :1], maps[..., 1:]
+    foreground, rest = maps[..., :1], maps[..., 1:]
     classes = tf.concat([1 - foreground, foreground], axis=-1)
-    return tf.concat([class_summary(classes), closeness], axis=-1)
+    return tf.concat([class_summary(classes), rest], axis=-1)
 
 
 def real_values(outputs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Maps of closeness to objects' centres, and objects grown from them."""
+"""Cores of objects, and objects grown from them."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.draw import disk, ellipse
-from skimage.morphology import skeletonize
 
-from instantdl.images import centre_closeness, grow_instances, relabel
+from instantdl.images import grow_instances, object_cores, relabel
 from instantdl.metrics import match_instances
 
 
@@ -43,89 +42,113 @@ def label_images(draw):
     return parts
 
 
-@given(label_images(), st.sampled_from([0.05, 0.3, 0.5, 0.8]))
+@given(label_images())
 @settings(max_examples=200, deadline=None)
-def test_what_is_close_to_the_centre_is_one_part_of_each_object(labels, level):
-    closeness = centre_closeness(labels)
-    assert np.array_equal(closeness > 0, labels > 0)
+def test_a_core_is_one_part_of_each_object(labels):
+    cores = object_cores(labels)
+    assert not cores[labels == 0].any()
     for number in np.unique(labels[labels > 0]):
-        values = np.where(labels == number, closeness, 0)
-        assert values.max() == 1
-        _, n_parts = ndimage.label(values > level, np.ones((3,) * labels.ndim))
+        _, n_parts = ndimage.label(
+            cores & (labels == number), np.ones((3,) * labels.ndim)
+        )
         assert n_parts == 1
+
+
+@given(label_images())
+@settings(max_examples=200, deadline=None)
+def test_cores_that_lie_within_objects_do_not_touch(labels):
+    cores = object_cores(labels)
+    grown = {}
+    for number in np.unique(labels[labels > 0]):
+        inside = labels == number
+        core = cores & inside
+        # Within: no pixel of the core is on the border of the object.
+        if (ndimage.grey_dilation(~inside, (3,) * labels.ndim) & core).any():
+            continue
+        grown[number] = ndimage.binary_dilation(core, np.ones((3,) * labels.ndim))
+        assert not (grown[number] & cores & ~inside).any()
 
 
 @pytest.mark.parametrize("seed_threshold", [0.3, 0.5, 0.8])
 def test_touching_discs_are_found_again(seed_threshold):
     labels = _touching_discs()
-    grown = grow_instances(
-        labels > 0, centre_closeness(labels), seed_threshold=seed_threshold
-    )
-    matches = match_instances(labels, grown, threshold=0.95)
+    cores = ndimage.gaussian_filter(object_cores(labels).astype(float), 1)
+    grown = grow_instances(labels > 0, cores, seed_threshold=seed_threshold)
+    matches = match_instances(labels, grown, threshold=0.9)
     assert len(matches.true) == grown.max() == 4
 
 
-def test_a_horseshoe_is_one_object_measured_along_itself():
+def test_objects_that_lie_side_by_side_are_told_apart():
+    labels = np.zeros((40, 60), int)
+    labels[ellipse(12, 30, 9, 26)] = 1
+    labels[ellipse(30, 30, 9, 26)] = 2
+    grown = grow_instances(labels > 0, object_cores(labels))
+    assert len(match_instances(labels, grown, threshold=0.9).true) == 2
+
+
+def test_a_horseshoe_is_one_object():
     labels = _horseshoe()
-    closeness = centre_closeness(labels)
-    assert grow_instances(labels > 0, closeness).max() == 1
-    middle = np.where(skeletonize(labels > 0), closeness, np.nan)
-    # The two ends are near one another, and the farthest from the centre.
-    assert np.nanmin(middle[20:, :]) < 0.2
-    assert np.nanmax(middle[:8, 15:26]) > 0.7
+    assert grow_instances(labels > 0, object_cores(labels)).max() == 1
 
 
-def test_straight_distances_are_euclidean():
+def test_a_thin_place_does_not_cut_an_object_in_two():
+    labels = np.zeros((21, 60), int)
+    labels[disk((10, 12), 9)] = labels[disk((10, 46), 9)] = 1
+    labels[8:13, 12:46] = 1
+    assert grow_instances(labels > 0, object_cores(labels)).max() == 1
+
+
+def test_depth_is_a_part_of_the_greatest():
     labels = np.zeros((61, 61), int)
-    labels[ellipse(30, 30, 28, 28)] = 5
-    closeness = centre_closeness(labels)
+    labels[disk((30, 30), 25)] = 5
     rows, columns = np.indices(labels.shape)
-    distance = np.hypot(rows - 30, columns - 30)
-    farthest = distance[labels > 0].max() + 1
-    expected = np.where(labels > 0, 1 - distance / farthest, 0)
-    np.testing.assert_allclose(closeness, expected, atol=1e-6)
+    radius = np.hypot(rows - 30, columns - 30)
+    core = object_cores(labels)
+    assert core[radius < 13].all()
+    assert not core[radius > 17].any()
 
 
 def test_spacing_stretches_distances():
-    labels = np.ones((9, 9, 9), int)
-    closeness = centre_closeness(labels, spacing=(4, 1, 1))
-    assert closeness[4, 4, 4] == 1
-    assert closeness[5, 4, 4] == pytest.approx(closeness[4, 4, 8])
-    same = centre_closeness(labels, spacing=2)
-    np.testing.assert_allclose(same, centre_closeness(labels), atol=1e-6)
+    labels = np.pad(np.ones((9, 9, 9), int), 1)
+    core = object_cores(labels, spacing=(4, 1, 1))
+    # Deep is what is far from the sides, above and below count four times.
+    assert core[1, 5, 5]
+    assert not core[5, 1, 5]
+    np.testing.assert_array_equal(object_cores(labels, spacing=2), object_cores(labels))
 
 
-def test_parts_that_are_cut_off_are_background():
-    labels = np.array([[1, 1, 1, 1, 1, 0, 1]])
-    closeness = centre_closeness(labels)
-    assert closeness.max() == 1
-    assert closeness[0, :5].min() > 0
-    assert closeness[0, 6] == 0
+def test_what_the_border_of_the_image_cuts_off_goes_on_beyond_it():
+    labels = np.zeros((20, 20), int)
+    labels[:10] = 3
+    core = object_cores(labels)
+    assert core[0].all()
+    assert not core[9].any()
+    assert object_cores(np.ones((4, 4), int)).all()
 
 
 def test_images_without_objects_and_objects_of_one_pixel():
     empty = np.zeros((5, 6), np.uint8)
-    assert not centre_closeness(empty).any()
-    grown = grow_instances(empty, centre_closeness(empty))
+    assert not object_cores(empty).any()
+    grown = grow_instances(empty, object_cores(empty))
     assert grown.dtype == np.int32
     assert not grown.any()
     single = empty.copy()
     single[0, 5] = 200
     np.testing.assert_array_equal(
-        grow_instances(single, centre_closeness(single)), single > 0
+        grow_instances(single, object_cores(single)), single > 0
     )
 
 
 def test_labels_may_be_any_numbers():
     labels = _touching_discs()
     numbers = np.array([0, 7, 100_000, 3, 12])[labels]
-    np.testing.assert_array_equal(centre_closeness(numbers), centre_closeness(labels))
+    np.testing.assert_array_equal(object_cores(numbers), object_cores(labels))
 
 
 def test_small_objects_are_dropped_and_the_others_renumbered():
     labels = _touching_discs()
     labels[2, 2] = 9
-    grown = grow_instances(labels > 0, centre_closeness(labels), min_size=5)
+    grown = grow_instances(labels > 0, object_cores(labels), min_size=5)
     assert set(np.unique(grown)) == {0, 1, 2, 3, 4}
     assert grown[2, 2] == 0
     np.testing.assert_array_equal(grown, relabel(grown))
@@ -133,13 +156,11 @@ def test_small_objects_are_dropped_and_the_others_renumbered():
 
 def test_foreground_without_a_seed_is_no_object():
     foreground = np.array([[0.9, 0.9, 0.0, 0.8, 0.8]])
-    closeness = np.array([[0.9, 0.4, 0.0, 0.4, 0.3]])
-    np.testing.assert_array_equal(
-        grow_instances(foreground, closeness), [[1, 1, 0, 0, 0]]
-    )
-    lower = grow_instances(foreground, closeness, seed_threshold=0.35)
+    cores = np.array([[0.9, 0.4, 0.0, 0.4, 0.3]])
+    np.testing.assert_array_equal(grow_instances(foreground, cores), [[1, 1, 0, 0, 0]])
+    lower = grow_instances(foreground, cores, seed_threshold=0.35)
     np.testing.assert_array_equal(lower, [[1, 1, 0, 2, 2]])
-    strict = grow_instances(foreground, closeness, foreground_threshold=0.85)
+    strict = grow_instances(foreground, cores, foreground_threshold=0.85)
     np.testing.assert_array_equal(strict, [[1, 1, 0, 0, 0]])
 
 
@@ -153,4 +174,4 @@ def test_foreground_without_a_seed_is_no_object():
 )
 def test_what_is_no_label_image_is_refused(labels, message):
     with pytest.raises(ValueError, match=message):
-        centre_closeness(labels)
+        object_cores(labels)

@@ -258,3 +258,13 @@ def test_an_absurd_size_in_nifti_is_refused_before_it_is_believed(tmp_path):
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(bytes(data)))
     with pytest.raises(ImageError, match=r"header must fit the file"):
         read_image(tmp_path / "a.nii.gz")
+
+
+def test_a_tiff_that_lacks_strips_is_refused_rather_than_filled_up(tif):
+    tifffile.imwrite(
+        tif, np.ones((32, 8), np.uint8), compression="zlib", rowsperstrip=8
+    )
+    with tifffile.TiffFile(tif, mode="r+") as tiff:
+        tiff.pages.first.tags["ImageLength"].overwrite(64)
+    with pytest.raises(ImageError, match="must be in its file. Got 4 of 8"):
+        read_image(tif)

@@ -1,0 +1,361 @@
+"""The figures of a run, each with a title and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from instantdl import plotting
+from instantdl.estimators import ImageClassifier, InstanceSegmenter, PixelRegressor
+from instantdl.images import ImageCollection
+from instantdl.io import write_whole
+from instantdl.pipeline._evaluate import Evaluation
+from instantdl.pipeline._files import write_json
+from instantdl.pipeline._predictions import Predictions, read_predictions
+from instantdl.pipeline._project import ProjectPart
+from instantdl.pipeline._run_folder import RunFolder
+
+__all__ = ["write_figures"]
+
+_N_EXAMPLES = 6
+_N_WORST = 10
+# Rows of one figure; more would not fit a page.
+_ROWS = 3
+_DPI = 150
+_INDEX = "figures.json"
+# Measures that share an axis.
+_IN_0_TO_1 = {
+    "accuracy",
+    "jaccard",
+    "dice",
+    "sensitivity",
+    "specificity",
+    "roc_auc",
+    "average_precision",
+    "average_precision_50",
+    "average_precision_75",
+    "f1",
+    "panoptic_quality",
+    "aggregated_jaccard",
+    "aggregated_jaccard_plus",
+    "pearson",
+    "ssim",
+    "probability_of_truth",
+}
+
+
+@dataclass(frozen=True)
+class _Results:
+    """All that figures are drawn from."""
+
+    model: Any
+    part: ProjectPart
+    found: Predictions
+    evaluation: Evaluation | None
+
+    def ranked(self) -> list[int]:
+        """Return the positions of the images, the worst one first."""
+        names = self.part.names
+        if self.evaluation is None:
+            return list(range(len(names)))
+        places = {name: number for number, name in enumerate(names)}
+        return [places[name] for name in self.evaluation.worst(len(names))]
+
+
+class _Sheets:
+    """Writes figures, and keeps what is said about them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.entries: list[dict[str, str]] = []
+
+    def add(self, section: str, name: str, title: str, text: str, draw: Any) -> None:
+        """Draw a figure and write it."""
+        self.folder.mkdir(exist_ok=True)
+        figure: Figure = draw()
+        file = f"{name}.png"
+        write_whole(
+            self.folder / file,
+            lambda stream: figure.savefig(stream, format="png", dpi=_DPI),
+        )
+        self.entries.append(
+            {"section": section, "file": file, "title": title, "caption": text}
+        )
+
+
+def write_figures(
+    model: Any, part: ProjectPart, folder: RunFolder, evaluation: Evaluation | None
+) -> None:
+    """Draw the figures of a run.
+
+    Parameters
+    ----------
+    model : estimator
+        That predicted.
+
+    part : ProjectPart
+        Test images and targets.
+
+    folder : RunFolder
+        Of the run, with the results; figures go there, and ``figures.json`` that
+        tells what they are.
+
+    evaluation : Evaluation or None
+        None where there are no targets.
+    """
+    found = read_predictions(model, part.names, folder.results)
+    results = _Results(model, part, found, evaluation)
+    sheets = _Sheets(folder.figures)
+    _draw_training(model, sheets)
+    if evaluation is not None:
+        _draw_metrics(results, evaluation, sheets)
+    _draw_images(results, sheets)
+    if found.uncertainty is not None:
+        _draw_uncertainty(results, sheets)
+    folder.figures.mkdir(exist_ok=True)
+    write_json(folder.figures / _INDEX, {"figures": sheets.entries})
+
+
+def _draw_training(model: Any, sheets: _Sheets) -> None:
+    if len(model.history_.get("loss", [])):
+        sheets.add(
+            "training",
+            "learning_curves",
+            "Learning curves",
+            "Loss of the training images and of those held back in each epoch, and the"
+            " learning rate.",
+            lambda: plotting.plot_learning_curves(model.history_, model.best_epoch_),
+        )
+
+
+def _draw_metrics(results: _Results, evaluation: Evaluation, sheets: _Sheets) -> None:
+    numbers = evaluation.per_image.select_dtypes("number")
+    left = [c for c in numbers if "uncertainty" in str(c) or str(c).startswith("n_")]
+    numbers = numbers.drop(columns=left)
+    numbers = numbers.loc[:, np.isfinite(numbers).any()]
+    if len(numbers.columns):
+        sheets.add(
+            "metrics",
+            "metrics",
+            "Metrics of each image",
+            "Boxes hold half of the images, whiskers reach 1.5 times as far; points are"
+            " single images.",
+            lambda: plotting.plot_metric_boxes(
+                numbers, shared=[name for name in numbers if name in _IN_0_TO_1]
+            ),
+        )
+    if evaluation.confusion is not None:
+        unit = "images" if evaluation.task == "classification" else "pixels"
+        table = evaluation.confusion
+        sheets.add(
+            "metrics",
+            "confusion",
+            "Confusion matrix",
+            f"Number of {unit} of each class that were predicted as each.",
+            lambda: plotting.plot_confusion_matrix(
+                table.to_numpy(), list(table.index), unit=unit
+            ),
+        )
+    if evaluation.roc:
+        sheets.add(
+            "metrics",
+            "roc",
+            "ROC curves",
+            "True against false positives as the threshold falls; the area under a"
+            " curve is 1 if all positives come first, 0.5 if they come at random.",
+            lambda: plotting.plot_roc_curves(_curves(results, evaluation)),
+        )
+    if isinstance(results.model, PixelRegressor):
+        _draw_agreement(results, sheets)
+    if evaluation.calibration is not None:
+        _draw_calibration(evaluation, sheets)
+
+
+def _curves(results: _Results, evaluation: Evaluation) -> dict[str, Any]:
+    curves: dict[str, Any] = {
+        str(label): (
+            curve["false_positive_rate"],
+            curve["true_positive_rate"],
+            _area(curve["false_positive_rate"], curve["true_positive_rate"]),
+        )
+        for label, curve in evaluation.roc.items()
+    }
+    classes = [str(label) for label in results.model.classes_]
+    if len(classes) > 2:
+        curves.update({label: None for label in classes if label not in curves})
+    return curves
+
+
+def _area(x: Any, y: Any) -> float:
+    return float(np.trapezoid(y, x))
+
+
+def _draw_agreement(results: _Results, sheets: _Sheets) -> None:
+    y, y_pred = results.part.y, results.found.y_pred
+    sheets.add(
+        "metrics",
+        "scatter",
+        "Predicted against true values",
+        "Each pixel of the test images; on the line both are the same.",
+        lambda: plotting.plot_scatter(y, y_pred),
+    )
+    sheets.add(
+        "metrics",
+        "bland_altman",
+        "Differences of predicted and true values",
+        "Against the mean of both (Bland and Altman); the outer lines hold 95 % of"
+        " normal differences.",
+        lambda: plotting.plot_bland_altman(y, y_pred),
+    )
+
+
+def _draw_calibration(evaluation: Evaluation, sheets: _Sheets) -> None:
+    table = evaluation.calibration
+    if table is None:
+        return
+    if "nominal" in table:
+        sheets.add(
+            "uncertainty",
+            "coverage",
+            "Coverage of intervals",
+            "How many true values lie in the intervals that the uncertainty gives, if"
+            " errors are normal.",
+            lambda: plotting.plot_coverage(table["nominal"], table["observed"]),
+        )
+        return
+    metrics = evaluation.metrics["value"]
+    error = metrics.get("expected_calibration_error")
+    sheets.add(
+        "metrics",
+        "calibration",
+        "Calibration",
+        "How often what is said to be so probable is so; on the line the probability"
+        " can be taken at its word.",
+        lambda: plotting.plot_calibration(
+            table["mean_probability"],
+            table["observed"],
+            table["n"],
+            error=None if error is None else float(error),
+        ),
+    )
+
+
+def _draw_images(results: _Results, sheets: _Sheets) -> None:
+    """Draw images from the best to the worst, and the worst ones."""
+    ranked = results.ranked()
+    steps = np.linspace(len(ranked) - 1, 0, min(_N_EXAMPLES, len(ranked)))
+    chosen = {"examples": [ranked[round(step)] for step in steps]}
+    if results.evaluation is not None:
+        chosen["worst"] = ranked[:_N_WORST]
+    draw, size, text = _painter(results)
+    for section, numbers in chosen.items():
+        for start in range(0, len(numbers), size):
+            some = numbers[start : start + size]
+            names = ", ".join(results.part.names[number] for number in some)
+            sheets.add(
+                section,
+                f"{section}_{start // size + 1}",
+                names,
+                text,
+                lambda some=some: draw(some),
+            )
+
+
+def _painter(
+    results: _Results,
+) -> tuple[Callable[[Sequence[int]], Figure], int, str]:
+    """Return what draws images, how many at once, and what is said of them."""
+    part, found = results.part, results.found
+
+    def some(source: Any, numbers: Sequence[int]) -> list[Any] | None:
+        return None if source is None else [source[number] for number in numbers]
+
+    def maps(plot: Callable[..., Figure]) -> Callable[[Sequence[int]], Figure]:
+        return lambda numbers: plot(
+            some(part.X, numbers),
+            some(part.y if results.evaluation is not None else None, numbers),
+            some(found.y_pred, numbers),
+            some(found.uncertainty, numbers),
+            names=some(part.names, numbers),
+        )
+
+    if isinstance(results.model, ImageClassifier):
+
+        def gallery(numbers: Sequence[int]) -> Figure:
+            titles = [_title(results, number) for number in numbers]
+            return plotting.plot_gallery(some(part.X, numbers) or [], titles)
+
+        text = "Each image with its predicted and, where known, its true class."
+        return gallery, 10, text
+    if isinstance(results.model, InstanceSegmenter):
+        text = "Outlines of true and of found objects, what went wrong, uncertainty."
+        return maps(plotting.plot_instances), _ROWS, text
+    if isinstance(results.model, PixelRegressor):
+        text = "Image, truth, prediction, their difference, uncertainty."
+        return maps(plotting.plot_regressions), _ROWS, text
+    text = "Image, truth, prediction, where they differ, uncertainty."
+    return maps(plotting.plot_predictions), _ROWS, text
+
+
+def _title(results: _Results, number: int) -> str:
+    found, part = results.found, results.part
+    place = list(results.model.classes_).index(found.y_pred[number])
+    share = found.probability[number][place]
+    lines = [part.names[number], f"{found.y_pred[number]} ({share:.0%})"]
+    if results.evaluation is not None:
+        lines.append(f"true: {part.y[number]}")
+    return "\n".join(lines)
+
+
+def _draw_uncertainty(results: _Results, sheets: _Sheets) -> None:
+    evaluation = results.evaluation
+    table = pd.DataFrame() if evaluation is None else evaluation.per_image
+    name = next((c for c in ("uncertainty", "mean_uncertainty") if c in table), None)
+    values = _means(results.found.uncertainty) if name is None else table[name]
+    sheets.add(
+        "uncertainty",
+        "uncertainty",
+        "Uncertainty of each image",
+        "How it is distributed over the test images.",
+        lambda: plotting.plot_uncertainty_distribution(values),
+    )
+    if evaluation is None:
+        return
+    if "correct" in table:
+        wrong = ~table["correct"].to_numpy(bool)
+        sheets.add(
+            "uncertainty",
+            "uncertainty_of_errors",
+            "Uncertainty of right and wrong images",
+            "Uncertainty is of use if wrong images have more of it.",
+            lambda: plotting.plot_uncertainty_distribution(
+                values, wrong, pvalue=evaluation.uncertainty.get("pvalue")
+            ),
+        )
+    curve = evaluation.risk_coverage
+    if curve is not None and np.isfinite(curve["error"]).all():
+        sheets.add(
+            "uncertainty",
+            "risk_coverage",
+            "Error of the most certain predictions",
+            "The error that is left when the least certain ones are put aside for"
+            " somebody to look at.",
+            lambda: plotting.plot_risk_coverage(
+                curve["coverage"],
+                curve["error"],
+                area=evaluation.uncertainty.get("risk_coverage_area"),
+                risk_name="error",
+            ),
+        )
+
+
+def _means(uncertainty: Any) -> Any:
+    if isinstance(uncertainty, ImageCollection):
+        return np.array([float(np.mean(values)) for values in uncertainty])
+    return np.asarray(uncertainty)

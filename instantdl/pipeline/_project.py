@@ -1,0 +1,205 @@
+"""A project's images as an estimator takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.transform import resize
+
+from instantdl.images import ImageCollection
+from instantdl.io import load_folder
+
+__all__ = ["ProjectPart", "load_part", "map_images", "resized_to", "with_channels"]
+
+Image = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class ProjectPart:
+    """The images of ``train/`` or ``test/``.
+
+    Attributes
+    ----------
+    X : ImageCollection
+        Images, as they are in their files but for the number of channels.
+
+    y : ImageCollection, ndarray or None
+        Targets, as the estimator takes them; None if there are none.
+
+    groups : ndarray or None
+        What images belong to.
+
+    names : list of str
+        File names.
+    """
+
+    X: ImageCollection
+    y: Any
+    groups: NDArray[Any] | None
+    names: list[str]
+
+
+def load_part(
+    folder: str | Path,
+    task: str,
+    *,
+    n_channels: int | None = None,
+    cut: float | None = None,
+) -> ProjectPart:
+    """Load one part of a project.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Its folder, see `instantdl.io.load_folder`.
+
+    task : str
+        As in a `RunConfig`.
+
+    n_channels : int, default=None
+        Grey images are repeated to so many channels; None leaves them.
+
+    cut : float, default=None
+        Values of masks above it are the foreground, True; None leaves them.
+
+    Returns
+    -------
+    ProjectPart
+        Images are read when they are asked for.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from instantdl.io import write_image
+    >>> from instantdl.pipeline._project import load_part
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for part in ["image", "groundtruth"]:
+    ...         Path(folder, part).mkdir()
+    ...         write_image(Path(folder, part, "a.png"), np.eye(8) > 0)
+    ...     part = load_part(folder, "semantic_segmentation", n_channels=3, cut=127)
+    ...     print(part.X[0].shape, part.y[0].dtype)
+    (8, 8, 3) bool
+    """
+    data = load_folder(folder)
+    X, y = data.X, data.y
+    if n_channels is not None and task != "regression":
+        X = map_images(X, partial(with_channels, n_channels=n_channels))
+    if cut is not None:
+        y = map_images(y, partial(_above, cut=cut))
+    return ProjectPart(X, y, data.groups, data.names)
+
+
+def map_images(images: Any, function: Callable[[Image], Image]) -> ImageCollection:
+    """Return images that are changed when they are asked for.
+
+    Parameters
+    ----------
+    images : sequence of ndarray
+        As they are.
+
+    function : callable
+        Takes an image and returns one.
+
+    Returns
+    -------
+    ImageCollection
+        Of the same length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.pipeline._project import map_images
+    >>> map_images([np.zeros((2, 2))], np.ravel)[0].shape
+    (4,)
+    """
+    return ImageCollection(range(len(images)), read=partial(_apply, images, function))
+
+
+def with_channels(image: Image, n_channels: int) -> Image:
+    """Return a grey image of two axes with equal channels, others as they are.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width) or (height, width, n_channels)
+        The image.
+
+    n_channels : int
+        How many are wanted.
+
+    Returns
+    -------
+    ndarray of shape (height, width, n_channels)
+        With `n_channels` of 1, or if `image` has three axes, the image as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.pipeline._project import with_channels
+    >>> with_channels(np.zeros((4, 4)), 3).shape
+    (4, 4, 3)
+    """
+    if n_channels == 1 or image.ndim != 2:
+        return image
+    return np.repeat(image[..., np.newaxis], n_channels, axis=-1)
+
+
+def resized_to(
+    image: Image, shape: Sequence[int], *, rank: int, nearest: bool = False
+) -> Image:
+    """Return an image of another size, stretched where proportions differ.
+
+    Parameters
+    ----------
+    image : ndarray of shape (*spatial[, n_channels])
+        The image, or a mask.
+
+    shape : sequence of int
+        Spatial shape that is wanted.
+
+    rank : int
+        Number of spatial axes.
+
+    nearest : bool, default=False
+        Take the value of the next pixel, as for masks, instead of a mean.
+
+    Returns
+    -------
+    ndarray of shape (*shape[, n_channels])
+        The image itself if it has this shape; of its dtype with `nearest`, else of
+        float32.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.pipeline._project import resized_to
+    >>> resized_to(np.array([[0, 5]]), (1, 4), rank=2, nearest=True)
+    array([[0, 0, 5, 5]])
+    """
+    if image.shape[:rank] == tuple(shape):
+        return image
+    whole = (*shape, *image.shape[rank:])
+    if nearest:
+        kept = image.astype(np.uint8) if image.dtype == bool else image
+        moved = resize(  # type: ignore[no-untyped-call, unused-ignore]
+            kept, whole, order=0, preserve_range=True, anti_aliasing=False
+        )
+        return np.asarray(moved).astype(image.dtype)
+    plain = image.astype(np.float32)
+    moved = resize(plain, whole, order=1, preserve_range=True, anti_aliasing=True)  # type: ignore[no-untyped-call, unused-ignore]
+    return np.asarray(moved, np.float32)
+
+
+def _apply(images: Any, function: Callable[[Image], Image], index: int) -> Image:
+    return function(images[index])
+
+
+def _above(mask: Image, cut: float) -> Image:
+    return np.asarray(mask > cut)
