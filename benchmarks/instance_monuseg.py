@@ -14,7 +14,7 @@ from _data import DATA, Clock, parse_arguments, report
 
 from instantdl import InstanceSegmenter
 from instantdl.images import label_mask
-from instantdl.io import read_image, read_mask
+from instantdl.io import read_image
 from instantdl.metrics import (
     aggregated_jaccard,
     aggregated_jaccard_plus,
@@ -74,8 +74,8 @@ def read_instances(folder, name):
     """Return the label image, from the binary mask where there is no better one."""
     path = folder / "instance" / name
     if path.exists():
-        return read_mask(path)
-    return label_mask(read_mask(folder / "binary" / name) > 0)
+        return read_image(path, keep_palette=True)
+    return label_mask(read_image(folder / "binary" / name) > 0)
 
 
 if __name__ == "__main__":

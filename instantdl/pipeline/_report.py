@@ -24,12 +24,30 @@ _TASKS = {
     "regression": "Pixel-wise regression",
     "classification": "Classification",
 }
+# What stands in the summary, in this order.
+_FIRST = {
+    "semantic_segmentation": ("jaccard", "dice", "accuracy", "roc_auc"),
+    "instance_segmentation": (
+        "average_precision",
+        "average_precision_50",
+        "f1",
+        "panoptic_quality",
+    ),
+    "regression": ("pearson", "r2", "mean_absolute_error", "ssim"),
+    "classification": ("roc_auc", "accuracy", "balanced_accuracy", "f1"),
+}
 # What the numbers are, for those who meet them for the first time.
 _MEANING = {
     "accuracy": "share that is right",
     "average_precision": "share of objects that are found, by how well they fit; 1 is"
     " perfect",
     "balanced_accuracy": "share that is right, each class counting alike",
+    "average_precision_50": "the same where half an overlap is enough",
+    "f1": "balance of what is missed and what is found wrongly; 1 is perfect",
+    "mean_absolute_error": "mean difference of prediction and truth",
+    "panoptic_quality": "how many objects are found, times how well they fit",
+    "r2": "share of the variance that is predicted; 1 is perfect",
+    "ssim": "similarity of structures; 1 is perfect",
     "dice": "overlap of what was marked and what was found; 1 is perfect",
     "jaccard": "what both marked by what either marked; 1 is perfect",
     "pearson": "correlation of prediction and truth; 1 is perfect",
@@ -91,12 +109,13 @@ def _collect(run: RunFolder) -> dict[str, Any]:
         "title": Path(config["path"]).name or config["path"],
         "config": config,
         "config_text": json.dumps(config, indent=2, ensure_ascii=False),
-        "checked": _read_json(run.check),
+        "parts": _parts(_read_json(run.check)),
         "environment": _read_json(run.environment),
         "warnings": _warnings(run.log),
         "training": _training(run.training / "history.csv"),
         "evaluation": evaluation,
         "metrics": _metrics(evaluation),
+        "summary": _summary(evaluation),
         "images": _table(run.evaluation / "per_image.csv"),
         "classes": _table(run.evaluation / "per_class.csv"),
         "figures": _figures(run.figures),
@@ -139,6 +158,44 @@ def _metrics(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
         {"metric": name, **values}
         for name, values in evaluation.get("metrics", {}).items()
     ]
+
+
+def _summary(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the metrics that tell most."""
+    found = evaluation.get("metrics", {})
+    names = _FIRST.get(evaluation.get("task", ""), ())
+    return [{"metric": name, **found[name]} for name in names if name in found]
+
+
+def _parts(checked: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return what the images of each part look like, in words."""
+    return {
+        name: {
+            "images": _count(part["n_images"], part["n_without_target"]),
+            "size": "; ".join(
+                f"{axis} {_span(low, high)}"
+                for axis, (low, _, high) in part["sizes"].items()
+            ),
+            "pixel type": ", ".join(part["dtypes"]),
+            "channels": ", ".join(part["channels"]),
+            "values": _span(*part["value_range"]) if part["value_range"] else "",
+            "classes": "; ".join(
+                f"{label}: {', '.join(f'{n} {what}' for what, n in counts.items())}"
+                for label, counts in part["classes"].items()
+            ),
+            "empty masks": str(part["n_empty_masks"] or ""),
+        }
+        for name, part in checked.get("parts", {}).items()
+    }
+
+
+def _count(n_images: int, n_without: int) -> str:
+    return f"{n_images}, {n_without} without target" if n_without else str(n_images)
+
+
+def _span(low: float, high: float) -> str:
+    texts = [_number(low), _number(high)]
+    return texts[0] if low == high else " to ".join(texts)
 
 
 def _table(path: Path) -> dict[str, Any]:
