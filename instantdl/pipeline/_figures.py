@@ -146,9 +146,7 @@ def _draw_metrics(results: _Results, evaluation: Evaluation, sheets: _Sheets) ->
             "Metrics of each image",
             "Boxes hold half of the images, whiskers reach 1.5 times as far; points are"
             " single images.",
-            lambda: plotting.plot_metric_boxes(
-                numbers, shared=[name for name in numbers if name in _IN_0_TO_1]
-            ),
+            lambda: plotting.plot_metric_boxes(numbers, shared=_shared(numbers)),
         )
     if evaluation.confusion is not None:
         unit = "images" if evaluation.task == "classification" else "pixels"
@@ -175,6 +173,13 @@ def _draw_metrics(results: _Results, evaluation: Evaluation, sheets: _Sheets) ->
         _draw_agreement(results, sheets)
     if evaluation.calibration is not None:
         _draw_calibration(evaluation, sheets)
+
+
+def _shared(table: pd.DataFrame) -> list[str]:
+    """Return the measures that share an axis; correlations may be negative."""
+    return [
+        name for name in table if name in _IN_0_TO_1 and not (table[name] < 0).any()
+    ]
 
 
 def _curves(results: _Results, evaluation: Evaluation) -> dict[str, Any]:
@@ -278,7 +283,7 @@ def _painter(
 
     def maps(plot: Callable[..., Figure]) -> Callable[[Sequence[int]], Figure]:
         return lambda numbers: plot(
-            some(part.X, numbers),
+            [_with_channels(part.X[number], results.model) for number in numbers],
             some(part.y if results.evaluation is not None else None, numbers),
             some(found.y_pred, numbers),
             some(found.uncertainty, numbers),
@@ -301,6 +306,11 @@ def _painter(
         return maps(plotting.plot_regressions), _ROWS, text
     text = "Image, truth, prediction, where they differ, uncertainty."
     return maps(plotting.plot_predictions), _ROWS, text
+
+
+def _with_channels(image: Any, model: Any) -> Any:
+    """Return an image with an axis of channels: else volumes would be in doubt."""
+    return image[..., np.newaxis] if image.ndim == model.spatial_ndim_in_ else image
 
 
 def _title(results: _Results, number: int) -> str:

@@ -4,10 +4,11 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 
 import instantdl
 from instantdl.exceptions import ImageError
-from instantdl.io import read_image
+from instantdl.io import read_image, write_image
 from instantdl.pipeline import load_config, run_project
 from instantdl.pipeline._config import ESTIMATORS
 
@@ -106,6 +107,32 @@ def test_a_table_of_classes(make_project):
     assert table["filename"].tolist() == ["0.tif", "1.tif", "2.tif"]
     most = table[["probability bright", "probability dim"]].to_numpy().argmax(axis=1)
     assert table["prediction"].tolist() == [("bright", "dim")[i] for i in most]
+
+
+@pytest.mark.parametrize("task", ["semantic_segmentation", "regression"])
+def test_volumes_run_from_folders_to_a_report(tmp_path, task):
+    rng = np.random.default_rng(0)
+    for part, n in (("train", 5), ("test", 2)):
+        for folder in ("image", "groundtruth"):
+            (tmp_path / part / folder).mkdir(parents=True)
+        for number in range(n):
+            volume = ndimage.gaussian_filter(rng.normal(size=(8, 32, 24)), 2)
+            target = (volume > 0) * np.uint8(1) if "semantic" in task else 5 * volume
+            for folder, values in (("image", volume), ("groundtruth", target)):
+                values = values.astype(
+                    np.float32 if folder == "image" else values.dtype
+                )
+                write_image(tmp_path / part / folder / f"{number}.tif", values)
+    told = {
+        "task": task,
+        "path": str(tmp_path),
+        "epochs": 1,
+        "n_draws": 2,
+        "estimator": {"filters": 2, "levels": 1},
+    }
+    folder = run_project(told, verbose=0)
+    assert read_image(folder / "results" / "predictions" / "1.tif").shape == (8, 32, 24)
+    assert (folder / "report.html").exists()
 
 
 def test_a_second_run_leaves_the_first_one_alone(make_project):
