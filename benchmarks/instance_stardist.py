@@ -10,7 +10,6 @@ best weights of the time are taken. What comes after the training is not counted
 neither.
 """
 
-import os
 import tempfile
 import time
 
@@ -108,5 +107,4 @@ def augment(image, labels, rng):
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     main()

@@ -261,7 +261,7 @@ def load_config(
         problems += _check_estimator(config)
     if problems or config is None:
         raise ConfigError(f"{name} must be mended: {_listed(problems)}")
-    return config if folder is None else _resolve(config, folder)
+    return _resolve(config, Path() if folder is None else folder)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -345,11 +345,13 @@ def _listed(problems: list[str]) -> str:
 
 def _resolve(config: RunConfig, folder: Path) -> RunConfig:
     """Return the configuration with paths that begin at the folder of its file."""
-    changes: dict[str, Any] = {"path": _find(config.path, folder)}
+    # Whole paths, since a run's own configuration lies in another folder.
+    changes: dict[str, Any] = {"path": _find(config.path, folder).absolute()}
     if config.output is not None:
-        changes["output"] = folder / config.output.expanduser()
+        changes["output"] = (folder / config.output.expanduser()).absolute()
     if config.pretrained not in {None, "imagenet"}:
-        changes["pretrained"] = str(_find(Path(str(config.pretrained)), folder))
+        model = _find(Path(str(config.pretrained)), folder)
+        changes["pretrained"] = str(model.absolute())
     return config.model_copy(update=changes)
 
 

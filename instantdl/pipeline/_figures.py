@@ -183,11 +183,13 @@ def _shared(table: pd.DataFrame) -> list[str]:
 
 
 def _curves(results: _Results, evaluation: Evaluation) -> dict[str, Any]:
+    """Return the curve of each class, None of those that the test set lacks."""
+    areas = {} if evaluation.per_class is None else evaluation.per_class["roc_auc"]
     curves: dict[str, Any] = {
         str(label): (
             curve["false_positive_rate"],
             curve["true_positive_rate"],
-            _area(curve["false_positive_rate"], curve["true_positive_rate"]),
+            float(areas[label]),
         )
         for label, curve in evaluation.roc.items()
     }
@@ -195,10 +197,6 @@ def _curves(results: _Results, evaluation: Evaluation) -> dict[str, Any]:
     if len(classes) > 2:
         curves.update({label: None for label in classes if label not in curves})
     return curves
-
-
-def _area(x: Any, y: Any) -> float:
-    return float(np.trapezoid(y, x))
 
 
 def _draw_agreement(results: _Results, sheets: _Sheets) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Findings", "PartSummary", "ProjectReport", "describe"]
+from instantdl.pipeline._files import plain
+
+__all__ = ["Findings", "PartSummary", "ProjectReport", "describe", "part_lines"]
 
 # So many lines of one kind are written out; of the rest the number is given.
 _SHOWN = 5
@@ -129,8 +131,8 @@ class ProjectReport:
         dict
             With the names of the attributes as keys.
         """
-        plain: dict[str, Any] = _plain(dataclasses.asdict(self))
-        return plain
+        content: dict[str, Any] = plain(dataclasses.asdict(self))
+        return content
 
 
 class Findings:
@@ -224,18 +226,40 @@ def _describe_part(part: str, summary: PartSummary) -> list[str]:
     if summary.n_read < summary.n_images:
         about.append(f"{summary.n_read} read")
     first = f"{part}: {_count(summary.n_images, 'image')}"
-    lines = [", ".join([first, *about])]
-    for label, text in (
+    texts = part_lines(summary)
+    return [", ".join([first, *about])] + [
+        f"  {label:<{_INDENT}} {text}" for label, text in texts
+    ]
+
+
+def part_lines(summary: PartSummary) -> list[tuple[str, str]]:
+    """Return what the images of a part are like, in words.
+
+    Parameters
+    ----------
+    summary : PartSummary
+        Of the part.
+
+    Returns
+    -------
+    list of tuple of str
+        What is told of, and the text, where there is any.
+
+    Examples
+    --------
+    >>> from instantdl.pipeline._inspect_report import PartSummary, part_lines
+    >>> part_lines(PartSummary(n_images=2, sizes={"height": (4, 5.0, 6)}))
+    [('size', 'height 4 to 6 (5)')]
+    """
+    found = (
         ("size", "; ".join(_span(axis, *x) for axis, x in summary.sizes.items())),
         ("channels", _counts(summary.channels)),
         ("pixel type", _counts(summary.dtypes)),
         ("values", _range(summary.value_range)),
         *_class_lines(summary.classes),
         ("empty masks", str(summary.n_empty_masks or "")),
-    ):
-        if text:
-            lines.append(f"  {label:<{_INDENT}} {text}")
-    return lines
+    )
+    return [(label, text) for label, text in found if text]
 
 
 def _class_lines(
@@ -275,15 +299,6 @@ def _kind(text: str) -> str:
     """Return what texts of one kind share: the rule, or else the advice."""
     rule = re.search(r": (.+?)\. Got", text, flags=re.DOTALL)
     return rule[1] if rule else text.rpartition(". ")[2]
-
-
-def _plain(value: Any) -> Any:
-    """Return a copy with strings for keys and lists for tuples."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
 
 
 def _count(number: int, noun: str) -> str:

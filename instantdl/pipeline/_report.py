@@ -14,6 +14,7 @@ import jinja2
 
 from instantdl._version import __version__
 from instantdl.pipeline._files import write_text
+from instantdl.pipeline._inspect_report import PartSummary, part_lines
 from instantdl.pipeline._run_folder import RunFolder
 
 __all__ = ["write_report"]
@@ -167,35 +168,12 @@ def _summary(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"metric": name, **found[name]} for name in names if name in found]
 
 
-def _parts(checked: dict[str, Any]) -> dict[str, dict[str, str]]:
+def _parts(checked: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:
     """Return what the images of each part look like, in words."""
     return {
-        name: {
-            "images": _count(part["n_images"], part["n_without_target"]),
-            "size": "; ".join(
-                f"{axis} {_span(low, high)}"
-                for axis, (low, _, high) in part["sizes"].items()
-            ),
-            "pixel type": ", ".join(part["dtypes"]),
-            "channels": ", ".join(part["channels"]),
-            "values": _span(*part["value_range"]) if part["value_range"] else "",
-            "classes": "; ".join(
-                f"{label}: {', '.join(f'{n} {what}' for what, n in counts.items())}"
-                for label, counts in part["classes"].items()
-            ),
-            "empty masks": str(part["n_empty_masks"] or ""),
-        }
+        name: [("images", str(part["n_images"])), *part_lines(PartSummary(**part))]
         for name, part in checked.get("parts", {}).items()
     }
-
-
-def _count(n_images: int, n_without: int) -> str:
-    return f"{n_images}, {n_without} without target" if n_without else str(n_images)
-
-
-def _span(low: float, high: float) -> str:
-    texts = [_number(low), _number(high)]
-    return texts[0] if low == high else " to ".join(texts)
 
 
 def _table(path: Path) -> dict[str, Any]:

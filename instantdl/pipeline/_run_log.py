@@ -117,4 +117,5 @@ class RunLog:
     def _write(self, text: str) -> None:
         if self._file is not None:
             now = datetime.now().astimezone().isoformat(timespec="seconds")
-            print(f"{now}  {text}", file=self._file, flush=True)
+            self._file.write(f"{now}  {text}\n")
+            self._file.flush()

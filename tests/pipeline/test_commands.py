@@ -82,7 +82,8 @@ def test_init_overwrites_nothing(make_project, tmp_path, capsys, monkeypatch):
 def test_check_tells_what_there_is(make_project):
     result = call("check", make_project("semantic_segmentation"))
     assert result.exit_code == 0
-    assert "6" in result.stdout
+    assert "train: 6 images, 6 with target" in result.stdout
+    assert "test: 3 images, 3 with target" in result.stdout
 
 
 def test_check_ends_with_2_if_something_is_wrong(make_project):

@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import pytest
 
@@ -208,7 +207,20 @@ def test_a_path_that_is_only_in_the_working_folder_is_found(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     told = {"task": "regression", "path": "data"}
     config = load_config(write(tmp_path / "configs", told))
-    assert config.path == Path("data")
+    assert config.path == tmp_path / "data"
+
+
+def test_paths_are_whole_so_that_another_folder_changes_nothing(tmp_path, monkeypatch):
+    (tmp_path / "data" / "runs").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    told = {"task": "regression", "path": "data", "output": "mine"}
+    for source in (told, write(tmp_path, told), "config.json"):
+        config = load_config(source)
+        assert config.path == tmp_path / "data"
+        assert config.output == tmp_path / "mine"
+    again = write(tmp_path / "data" / "runs", config.model_dump_json())
+    monkeypatch.chdir(tmp_path / "data")
+    assert load_config(again) == config
 
 
 def test_what_was_written_is_read_as_the_same(tmp_path):
