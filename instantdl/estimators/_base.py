@@ -83,6 +83,9 @@ class TrainingData:
 
     finish : callable or None
         Is applied to a target after it was moved.
+
+    emphasis : sequence of float
+        How often each training image is shown, as often as others; empty for once.
     """
 
     images: Any
@@ -98,6 +101,7 @@ class TrainingData:
     nearest: bool = True
     whole_images: bool = False
     finish: Callable[[NDArray[Any]], NDArray[Any]] | None = None
+    emphasis: Sequence[float] = ()
 
 
 class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
@@ -394,6 +398,7 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
                 n_noise=network.n_noise,
                 places=data.places,
                 nearest=data.nearest,
+                emphasis=data.emphasis,
             )
             batches.batch_size = self._chosen_batch_size(len(batches))
             state = fit_network(

@@ -80,7 +80,7 @@ default="resnet50"
 
     dropout_rate : float, default=0.2
         Fraction of channels that are dropped in the blocks of the last two stages
-        and before the last layer, in training and in `predict_uncertainty`.
+        and before the last layer, in training and in `predict_uncertainty` [3]_.
 
     image_shape : "auto" or sequence of int, default="auto"
         Height and width that images are brought to, keeping their proportions; where
@@ -548,7 +548,7 @@ collection
         kind : {"total", "epistemic", "aleatoric", "variation_ratio"}, default="total"
             "total" is the entropy of the mean probabilities; "aleatoric" the mean
             entropy of each draw, what more training images would not settle;
-            "epistemic" their difference, the mutual information [3]_.
+            "epistemic" their difference, the mutual information.
             "variation_ratio" is the part of the draws that do not vote for the class
             with the most votes.
 

@@ -179,7 +179,7 @@ class InstancePredictor(DenseEstimator):
         kind : {"total", "epistemic", "aleatoric"}, default="total"
             "total" is the entropy of the mean probabilities; "aleatoric" the mean
             entropy of each draw, what more training images would not settle;
-            "epistemic" their difference, the mutual information [3]_.
+            "epistemic" their difference, the mutual information.
 
         Returns
         -------

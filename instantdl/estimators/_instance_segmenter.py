@@ -22,6 +22,7 @@ from instantdl.estimators._survey import (
     MaskSurvey,
     ObjectSizes,
     measure_objects,
+    survey_kinds,
     survey_masks,
 )
 from instantdl.images import CheckedImages, as_spacing, check_images_and_masks
@@ -61,7 +62,7 @@ class InstanceSegmenter(InstancePredictor):
 
     dropout_rate : float, default=0.2
         Fraction of channels that are dropped in the U-Net's deeper encoder, or in
-        the heads of Mask R-CNN, in training and in `predict_uncertainty`.
+        the heads of Mask R-CNN, in training and in `predict_uncertainty` [3]_.
 
     spacing : float, sequence of float or None, default=None
         Size of a pixel along each axis, for volumes whose planes lie farther apart
@@ -216,6 +217,10 @@ default="percentile"
     objects, which do not touch where objects do, as the borders do that are learnt in
     [1]_. A core is a seed, from which a watershed floods the foreground. The maps of
     tiles are put together before that, so objects may be larger than a tile.
+
+    Images of a rare kind are shown more often in training, by the root of how much
+    rarer it is. Kinds are: grey or in colours, and objects brighter or darker than
+    what is around them.
 
     Of what Mask R-CNN finds in overlapping tiles, an object comes from the tile that
     its centre lies in; pieces of what is larger are put together where they agree.
@@ -385,11 +390,12 @@ default="percentile"
         weight = check_sample_weight(sample_weight, len(images))
         groups = check_groups(groups, len(images))
         survey = survey_masks(labels, seeds[2], instances=True)
+        kinds = survey_kinds(images, labels)
         sizes = measure_objects(labels)
         self._settle(images, survey, sizes, seeds, classes)
         method = self._method()
         images, labels, training, validation = self._hold_back(
-            images, labels, survey.strata(), groups, seeds[1]
+            images, labels, kinds.strata(survey.strata()), groups, seeds[1]
         )
         data = TrainingData(
             images=images,
@@ -403,6 +409,7 @@ default="percentile"
             places=[survey.places[i] for i in training],
             nearest=method.nearest,
             finish=method.finish,
+            emphasis=kinds.emphasis(training),
         )
         listeners = self._listeners(X, y)
         told = [

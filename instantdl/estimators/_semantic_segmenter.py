@@ -10,7 +10,7 @@ from instantdl._compat import Interval, StrOptions, with_callbacks
 from instantdl.estimators._arguments import check_groups, check_sample_weight
 from instantdl.estimators._base import TrainingData, now
 from instantdl.estimators._dense import DenseEstimator
-from instantdl.estimators._survey import MaskSurvey, survey_masks
+from instantdl.estimators._survey import MaskSurvey, survey_kinds, survey_masks
 from instantdl.estimators._thresholds import best_threshold, guarded_otsu
 from instantdl.estimators._uncertainty import check_kind, uncertainty_of
 from instantdl.exceptions import ModelFileError
@@ -58,7 +58,7 @@ class SemanticSegmenter(DenseEstimator):
 
     dropout_rate : float, default=0.2
         Fraction of channels that are dropped in the deeper encoder, in training and
-        in `predict_uncertainty`.
+        in `predict_uncertainty` [3]_.
 
     loss : str, default="dice_crossentropy"
         Also "binary_crossentropy", "categorical_crossentropy" (both fit the number
@@ -197,7 +197,9 @@ default="percentile"
     -----
     The network is that of [2]_, with padding. Images smaller than a patch are
     mirrored at their end. Time and memory of `predict` grow with the number of
-    pixels and with the tile, not with the image.
+    pixels and with the tile, not with the image. Images of a rare kind (grey or in
+    colours, what is marked brighter or darker than the rest) are shown more often in
+    training, by the root of how much rarer it is.
 
     References
     ----------
@@ -336,8 +338,9 @@ default="percentile"
         groups = check_groups(groups, len(images))
         survey = survey_masks(masks, seeds[2])
         self._settle(images, masks, survey, seeds)
+        kinds = survey_kinds(images, masks, self.classes_[0])
         images, masks, training, validation = self._hold_back(
-            images, masks, survey.strata(), groups, seeds[1]
+            images, masks, kinds.strata(survey.strata()), groups, seeds[1]
         )
         classes = self.classes_
         data = TrainingData(
@@ -350,6 +353,7 @@ default="percentile"
             class_weight=survey.weights(self.class_weight, training),
             patch_shape=self.patch_shape_,
             places=[survey.places[i] for i in training],
+            emphasis=kinds.emphasis(training),
         )
         listeners = self._listeners(X, y)
         self._train(data, seeds, started, listeners, told_apart_by=[survey.counts])
@@ -527,7 +531,7 @@ default="percentile"
         kind : {"total", "epistemic", "aleatoric"}, default="total"
             "total" is the entropy of the mean probabilities; "aleatoric" the mean
             entropy of each draw, what more training images would not settle;
-            "epistemic" their difference, the mutual information [3]_.
+            "epistemic" their difference, the mutual information.
 
         Returns
         -------

@@ -15,6 +15,9 @@ from instantdl.images import CheckedMasks, CheckedTargets, relabel
 _PLACES_PER_CLASS = 256
 # Fewer may lie alike by chance.
 _FEWEST_IMAGES = 8
+# Channels that are further apart, as a part of the image's range, are colours.
+_COLOURED = 0.05
+_MOST_EMPHASIS = 8.0
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,87 @@ def survey_masks(
             row[np.searchsorted(classes, value)] = centre
     axes = find_directed_axes(centres)
     return MaskSurvey(classes, counts, places, float(width), axes)
+
+
+@dataclass(frozen=True)
+class ImageKinds:
+    """Of which kind each training image is, as one stain or another.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n_samples,)
+        A number for each kind.
+    """
+
+    codes: NDArray[np.int64]
+
+    def strata(self, others: NDArray[Any]) -> NDArray[np.int64]:
+        """Return a number for each pair of a kind and another property of images.
+
+        What would be alone goes by that other property only: of a single image none
+        can be held back.
+        """
+        codes = self.codes.copy()
+        for _ in range(2):
+            pairs = np.stack([others, codes], axis=-1)
+            _, strata, counts = np.unique(
+                pairs, axis=0, return_inverse=True, return_counts=True
+            )
+            strata = strata.ravel()
+            codes[counts[strata] < 2] = self._commonest()
+        return strata
+
+    def emphasis(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        """Return how often each of some images is shown, as often as a common one.
+
+        It is the root of how much rarer its kind is: halfway between all images alike
+        and all kinds alike.
+        """
+        _, codes, counts = np.unique(
+            self.codes[rows], return_inverse=True, return_counts=True
+        )
+        rarity = counts.max(initial=1) / counts
+        return np.minimum(np.sqrt(rarity), _MOST_EMPHASIS)[codes]
+
+    def _commonest(self) -> int:
+        values, counts = np.unique(self.codes, return_counts=True)
+        return int(values[counts.argmax()])
+
+
+def survey_kinds(images: Any, masks: Any, background: Any = 0) -> ImageKinds:
+    """Tell kinds of images apart, by some pixels of each.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (*spatial, channels)
+        Of the training set.
+
+    masks : sequence of ndarray of shape (*spatial,)
+        What is marked in each.
+
+    background : int, default=0
+        The value of what is not marked.
+
+    Returns
+    -------
+    ImageKinds
+        Kinds are: grey or in colours, and what is marked darker or brighter than what
+        is not.
+    """
+    codes = []
+    for index, mask in enumerate(masks):
+        image = images[index]
+        steps = [max(1, length // 64) for length in mask.shape]
+        chosen = tuple(slice(None, None, step) for step in steps)
+        pixels, marked = image[chosen].astype(np.float32), mask[chosen] != background
+        low, high = np.percentile(pixels, [1, 99])
+        pixels = np.clip((pixels - low) / max(high - low, 1e-9), 0, 1)
+        coloured = np.ptp(pixels, axis=-1).mean() > _COLOURED
+        darker = False
+        if marked.any() and not marked.all():
+            darker = pixels[marked].mean() < pixels[~marked].mean()
+        codes.append(2 * int(coloured) + int(darker))
+    return ImageKinds(np.array(codes))
 
 
 @dataclass(frozen=True)

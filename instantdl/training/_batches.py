@@ -197,6 +197,10 @@ class TrainingBatches:
     nearest : bool, default=True
         Whether targets are moved without interpolation (classes) or with (values).
 
+    emphasis : sequence of float, default=()
+        Per image, how many times as many patches of it are shown in an epoch as of an
+        image of its size; for example more of rare kinds. Empty is 1 for all.
+
     Examples
     --------
     >>> import numpy as np
@@ -220,6 +224,7 @@ class TrainingBatches:
     places: Sequence[Sequence[np.ndarray]] = ()
     place_fraction: float = 1 / 3
     nearest: bool = True
+    emphasis: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         n_images = len(self.source)
@@ -230,7 +235,10 @@ class TrainingBatches:
         areas = np.prod(rooms + patch, axis=1, dtype=float)
         # Few large images are shown whole; among many, none may dominate.
         most = max(_PATCHES_PER_IMAGE, _PATCHES_OF_FEW // n_images)
-        counts = np.clip(np.round(areas / area), 1, most).astype(int)
+        counts = np.clip(np.round(areas / area), 1, most)
+        if len(self.emphasis):
+            counts = np.maximum(1, np.round(counts * self.emphasis))
+        counts = counts.astype(int)
         if rooms.any():
             # Patches are cut at random, so there are others in another round. Without,
             # an epoch of few images would be no more than a few steps.

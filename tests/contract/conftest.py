@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -171,6 +171,14 @@ WITHOUT_EFFECT = {
     "verbose",
     "warm_start",
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _networks_are_kept() -> Iterator[None]:
+    """Keep all the tiny networks: tracing them takes most of the time here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("instantdl.training._network._MAX_CACHED", 64)
+        yield
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

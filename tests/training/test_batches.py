@@ -113,6 +113,13 @@ def test_each_image_comes_once_an_epoch():
     assert sorted(seen) == list(range(1, 9))
 
 
+def test_an_image_comes_as_often_as_it_is_emphasised():
+    emphasis = [1, 2.4, 2.6, 0.1]
+    batches = _batches(_source([(8, 8)] * 4), emphasis=emphasis, batch_size=1)
+    seen = [int(batch.sample_weight[0]) for batch in batches.epoch(0)]
+    assert sorted(seen) == [1, 2, 2, 3, 3, 3, 4]
+
+
 @pytest.mark.parametrize("batch_size", [3, 8])
 def test_the_last_batch_is_filled_from_the_beginning(batch_size):
     batches = _batches(_source([(8, 8)] * 4), batch_size=batch_size)
