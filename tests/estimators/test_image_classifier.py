@@ -444,7 +444,14 @@ def test_other_weights_of_another_estimator_keep_the_head_new(fitted, stripes):
     assert twin.predict_proba(X).shape == (len(X), 2)
 
 
-@pytest.mark.parametrize("network", ["resnet18", "resnet50", "efficientnet_lite0"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        "resnet18",
+        pytest.param("resnet50", marks=pytest.mark.slow),
+        "efficientnet_lite0",
+    ],
+)
 def test_each_network_is_built_fitted_and_saved(stripes, network):
     X, y = stripes[0][:9], stripes[1][:9]
     classifier = make(network=network, filters=2, epochs=1).fit(X, y)

@@ -182,6 +182,7 @@ def test_numbers_of_objects_do_not_matter(nuclei, fitted):
     np.testing.assert_array_equal(again.predict(X[:2]), fitted.predict(X[:2]))
 
 
+@pytest.mark.slow
 def test_volumes_with_planes_far_apart():
     X, y = make_nuclei(
         6, shape=(8, 32, 32), n_nuclei=(2, 4), radius=(3, 5), random_state=0
@@ -232,8 +233,9 @@ def two_kinds():
 
 @pytest.mark.parametrize(
     ("method", "epochs"),
-    [("watershed", 50), pytest.param("mask_rcnn", 80, marks=pytest.mark.slow)],
+    [("watershed", 50), ("mask_rcnn", 80)],
 )
+@pytest.mark.slow
 def test_classes_of_objects_are_told_apart(two_kinds, method, epochs, tmp_path):
     X, pairs = two_kinds
     small = SMALL | {"epochs": epochs, "normalization": None, "method": method}

@@ -103,6 +103,7 @@ def test_pieces_of_a_crop_are_numbered_with_their_class():
     assert (kinds[2, 2], kinds[2, 12], kinds[8, 3], kinds[0, 0]) == (3, 3, 1, 0)
 
 
+@pytest.mark.slow
 def test_a_classifiers_backbone_is_taken_over(nuclei):
     X, y = nuclei
     classifier = ImageClassifier(

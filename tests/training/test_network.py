@@ -277,6 +277,7 @@ def test_weights_may_be_judged_by_another_loss_than_is_trained(spec):
     assert by_loss.evaluate(x, target, **weights) != pytest.approx(found, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_many_networks_are_traced_without_a_word(spec, capfd, caplog):
     for _ in range(7):
         network = CompiledNetwork(spec(filters=2, levels=1))
