@@ -84,7 +84,7 @@ class TrainingData:
     finish : callable or None
         Is applied to a target after it was moved.
 
-    emphasis : sequence of float
+    emphasis : array-like of float
         How often each training image is shown, as often as others; empty for once.
     """
 
@@ -101,7 +101,7 @@ class TrainingData:
     nearest: bool = True
     whole_images: bool = False
     finish: Callable[[NDArray[Any]], NDArray[Any]] | None = None
-    emphasis: Sequence[float] = ()
+    emphasis: Any = ()
 
 
 class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):

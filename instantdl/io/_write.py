@@ -154,8 +154,9 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     ...     path.read_text()
     'all of it'
     """
-    # Not `tempfile`, whose files only their owner may read.
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    # Not `tempfile`, whose files only their owner may read. Of a name that is as long
+    # as names may be, a part must do.
+    part = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:
             write(file)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from instantdl.metrics._matching import (
     LabelOverlaps,
@@ -21,6 +22,7 @@ __all__ = [
     "aggregated_jaccard_plus",
     "average_precision",
     "instance_f1",
+    "measure_objects",
     "panoptic_quality",
 ]
 
@@ -29,6 +31,7 @@ THRESHOLDS = tuple(np.arange(50, 100, 5) / 100)
 
 # Numerator and denominator of one image's measure.
 Fraction = tuple[float, float]
+Fractions = Callable[[LabelOverlaps], list[Fraction]]
 
 
 def average_precision(
@@ -113,12 +116,7 @@ def average_precision(
     0.6
     """
     limits = [check_threshold(limit) for limit in np.atleast_1d(thresholds).tolist()]
-
-    def fractions(overlaps: LabelOverlaps) -> list[Fraction]:
-        total = sum(overlaps.shape)
-        found = [len(matches_above(overlaps, limit)[0]) for limit in limits]
-        return [(n, total - n) for n in found]
-
+    fractions = _precision_fractions(limits)
     values = _measure(y_true, y_pred, fractions, per_image, pooled, empty)
     return _as_result(values if per_threshold else values.mean(axis=-1))
 
@@ -175,11 +173,7 @@ def instance_f1(
     >>> round(instance_f1(y_true, np.array([[[1, 1, 0, 0, 0, 0]]])), 3)
     0.667
     """
-    limit = check_threshold(threshold)
-
-    def fractions(overlaps: LabelOverlaps) -> list[Fraction]:
-        return [(2 * len(matches_above(overlaps, limit)[0]), sum(overlaps.shape))]
-
+    fractions = _f1_fractions(check_threshold(threshold))
     values = _measure(y_true, y_pred, fractions, per_image, pooled, empty)
     return _as_result(values[..., 0])
 
@@ -244,12 +238,7 @@ def panoptic_quality(
     >>> panoptic_quality(y_true, np.array([[[1, 1, 1, 0, 2, 2]]]))
     0.875
     """
-    limit = check_threshold(threshold)
-
-    def fractions(overlaps: LabelOverlaps) -> list[Fraction]:
-        iou = matches_above(overlaps, limit)[2]
-        return [(float(iou.sum()), sum(overlaps.shape) / 2)]
-
+    fractions = _quality_fractions(check_threshold(threshold))
     values = _measure(y_true, y_pred, fractions, per_image, pooled, empty)
     return _as_result(values[..., 0])
 
@@ -314,14 +303,9 @@ def aggregated_jaccard(
     >>> round(aggregated_jaccard(y_true, np.array([[[1, 1, 0, 0, 2, 2]]])), 3)
     0.8
     """
-
-    def pairs(overlaps: LabelOverlaps) -> Any:
-        # Of equal pairs the first is taken, as sorted by label.
-        order = np.lexsort((overlaps.columns, -overlaps.iou, overlaps.rows))
-        rows = overlaps.rows[order]
-        return order[np.unique(rows, return_index=True)[1]]
-
-    return _aggregated(y_true, y_pred, pairs, per_image, pooled, empty)
+    fractions = _aggregated_fractions(_best_partners)
+    values = _measure(y_true, y_pred, fractions, per_image, pooled, empty)
+    return _as_result(values[..., 0])
 
 
 def aggregated_jaccard_plus(
@@ -379,21 +363,89 @@ def aggregated_jaccard_plus(
     >>> round(aggregated_jaccard_plus(y_true, np.array([[[1, 1, 1, 1, 1, 1]]])), 3)
     0.375
     """
-
-    def pairs(overlaps: LabelOverlaps) -> Any:
-        return assign(overlaps.rows, overlaps.columns, overlaps.iou)
-
-    return _aggregated(y_true, y_pred, pairs, per_image, pooled, empty)
+    fractions = _aggregated_fractions(_single_partners)
+    values = _measure(y_true, y_pred, fractions, per_image, pooled, empty)
+    return _as_result(values[..., 0])
 
 
-def _aggregated(
-    y_true: Images,
-    y_pred: Images,
-    pairs: Callable[[LabelOverlaps], Any],
-    per_image: bool,
-    pooled: bool,
-    empty: float,
-) -> float | Scores:
+def measure_objects(y_true: NDArray[Any], y_pred: NDArray[Any]) -> dict[str, float]:
+    """Return all measures of one image, whose objects are compared once.
+
+    Parameters
+    ----------
+    y_true, y_pred : ndarray of shape (*spatial,)
+        True and predicted label image.
+
+    Returns
+    -------
+    dict of str to float
+        "average_precision", the same at 0.5 and 0.75 as "average_precision_50" and
+        "average_precision_75", "f1" and "panoptic_quality" at 0.5,
+        "aggregated_jaccard", "aggregated_jaccard_plus", and numbers of objects as
+        "n_true", "n_predicted" and "n_found".
+
+    Raises
+    ------
+    ValueError
+        As for `average_precision`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.metrics._instance import measure_objects
+    >>> y_true = np.array([[1, 1, 1, 0, 2, 2]])
+    >>> found = measure_objects(y_true, np.array([[1, 1, 0, 0, 0, 0]]))
+    >>> found["average_precision_50"], found["n_true"], found["n_found"]
+    (0.5, 2, 1)
+    """
+    (overlaps,) = read_overlaps([y_true], [y_pred])
+
+    def values(fractions: Fractions) -> Scores:
+        return _divide(np.array(fractions(overlaps), float), empty=1.0)
+
+    precisions = values(_precision_fractions(THRESHOLDS))
+    n_true, n_predicted = overlaps.shape
+    return {
+        "average_precision": float(precisions.mean()),
+        "average_precision_50": float(precisions[THRESHOLDS.index(0.5)]),
+        "average_precision_75": float(precisions[THRESHOLDS.index(0.75)]),
+        "f1": float(values(_f1_fractions(0.5))[0]),
+        "panoptic_quality": float(values(_quality_fractions(0.5))[0]),
+        "aggregated_jaccard": float(values(_aggregated_fractions(_best_partners))[0]),
+        "aggregated_jaccard_plus": float(
+            values(_aggregated_fractions(_single_partners))[0]
+        ),
+        "n_true": n_true,
+        "n_predicted": n_predicted,
+        "n_found": len(matches_above(overlaps, 0.5)[0]),
+    }
+
+
+def _precision_fractions(limits: Sequence[float]) -> Fractions:
+    def fractions(overlaps: LabelOverlaps) -> list[Fraction]:
+        total = sum(overlaps.shape)
+        found = [len(matches_above(overlaps, limit)[0]) for limit in limits]
+        return [(n, total - n) for n in found]
+
+    return fractions
+
+
+def _f1_fractions(limit: float) -> Fractions:
+    def fractions(overlaps: LabelOverlaps) -> list[Fraction]:
+        return [(2 * len(matches_above(overlaps, limit)[0]), sum(overlaps.shape))]
+
+    return fractions
+
+
+def _quality_fractions(limit: float) -> Fractions:
+    def fractions(overlaps: LabelOverlaps) -> list[Fraction]:
+        iou = matches_above(overlaps, limit)[2]
+        return [(float(iou.sum()), sum(overlaps.shape) / 2)]
+
+    return fractions
+
+
+def _aggregated_fractions(pairs: Callable[[LabelOverlaps], Any]) -> Fractions:
     """Add up intersections and unions of the pairs, and sizes of all others."""
 
     def fractions(overlaps: LabelOverlaps) -> list[Fraction]:
@@ -406,14 +458,26 @@ def _aggregated(
             total += sizes.sum() - sizes[np.unique(used)].sum()
         return [(float(overlaps.shared[chosen].sum()), float(total))]
 
-    values = _measure(y_true, y_pred, fractions, per_image, pooled, empty)
-    return _as_result(values[..., 0])
+    return fractions
+
+
+def _best_partners(overlaps: LabelOverlaps) -> Any:
+    """Choose the best pair of each true object."""
+    # Of equal pairs the first is taken, as sorted by label.
+    order = np.lexsort((overlaps.columns, -overlaps.iou, overlaps.rows))
+    rows = overlaps.rows[order]
+    return order[np.unique(rows, return_index=True)[1]]
+
+
+def _single_partners(overlaps: LabelOverlaps) -> Any:
+    """Choose the best pairs such that none has an object of another one."""
+    return assign(overlaps.rows, overlaps.columns, overlaps.iou)
 
 
 def _measure(
     y_true: Images,
     y_pred: Images,
-    fractions: Callable[[LabelOverlaps], list[Fraction]],
+    fractions: Fractions,
     per_image: bool,
     pooled: bool,
     empty: float,
@@ -429,12 +493,16 @@ def _measure(
     )
     if pooled:
         parts = parts.sum(axis=0)
-    above, below = parts[..., 0], parts[..., 1]
-    values = np.divide(above, below, out=np.full_like(above, empty), where=below > 0)
+    values = _divide(parts, empty)
     if per_image or pooled:
         return values
     known = values[~np.isnan(values[:, 0])]
     return known.mean(axis=0) if len(known) else values[0]
+
+
+def _divide(parts: Scores, empty: float) -> Scores:
+    above, below = parts[..., 0], parts[..., 1]
+    return np.divide(above, below, out=np.full_like(above, empty), where=below > 0)
 
 
 def _as_result(values: Any) -> float | Scores:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from instantdl._version import __version__
 from instantdl.exceptions import InstantDLError
+from instantdl.pipeline._text import showable
 
 __all__ = ["app", "main"]
 
@@ -42,7 +43,11 @@ def main() -> None:
 
 def _say(text: str) -> None:
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    console.print(f"instantdl: {text}")
+    console.print(f"instantdl: {showable(text, lines=True)}")
+
+
+def _echo(text: object) -> None:
+    typer.echo(showable(str(text), lines=True))
 
 
 def _show_version(wanted: bool) -> None:
@@ -54,7 +59,9 @@ def _show_version(wanted: bool) -> None:
 def _print_json(content: Any) -> None:
     from instantdl.pipeline._files import plain
 
-    typer.echo(json.dumps(plain(content), indent=2, ensure_ascii=False))
+    text = json.dumps(plain(content), indent=2, ensure_ascii=False)
+    # Names of files may hold bytes that are no text; JSON has the same escapes.
+    typer.echo(text.encode("utf-8", "backslashreplace").decode())
 
 
 @app.callback()
@@ -84,21 +91,21 @@ def init(
     """Look at a project's folders and write a configuration for it."""
     from instantdl.pipeline._init import write_config
 
-    typer.echo(write_config(path, config, task=task))
+    _echo(write_config(path, config, task=task))
 
 
 @app.command()
 def check(config: Config, as_json: AsJson = False) -> None:
     """Tell what the images look like, and everything that is wrong with them."""
+    from instantdl.pipeline._check import check_run
     from instantdl.pipeline._config import load_config
-    from instantdl.pipeline._inspect import describe, inspect_project
+    from instantdl.pipeline._inspect_report import describe
 
-    told = load_config(config)
-    report = inspect_project(told.path, told.task, n_classes=told.n_classes)
+    report = check_run(load_config(config))
     if as_json:
         _print_json(report.to_dict())
     else:
-        typer.echo(describe(report))
+        _echo(describe(report))
     if report.problems:
         raise typer.Exit(2)
 
@@ -180,9 +187,9 @@ def evaluate(
     if as_json:
         _print_json(found.to_dict())
     else:
-        typer.echo(found.metrics.round(4).to_string())
+        _echo(found.metrics.round(4).to_string())
         for note in found.notes:
-            typer.echo(note)
+            _echo(note)
 
 
 @app.command()
@@ -192,7 +199,7 @@ def report(
     """Write a run's report anew."""
     from instantdl.pipeline._report import write_report
 
-    typer.echo(write_report(folder))
+    _echo(write_report(folder))
 
 
 @app.command()
@@ -208,7 +215,7 @@ def info(
         _print_json(found)
         return
     for name, value in found.items():
-        typer.echo(f"{name}: {value}")
+        _echo(f"{name}: {value}")
 
 
 @app.command()

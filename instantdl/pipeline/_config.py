@@ -123,7 +123,9 @@ class RunConfig(BaseModel):
     20
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        allow_inf_nan=False, extra="forbid", frozen=True, str_strip_whitespace=True
+    )
 
     task: Task = Field(description="What to learn.")
     path: Path = Field(description="Project folder with train/ and test/.")
@@ -269,6 +271,9 @@ def _read(file: Path) -> dict[str, Any]:
         raise IsADirectoryError(
             f"{file} must be a configuration file. Got a folder. Name the file in it."
         )
+    if file.exists() and not file.is_file():
+        # A pipe or device may never come to an end.
+        raise ConfigError(f"{file} must be a configuration file. Got no regular file.")
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -348,7 +353,7 @@ def _resolve(config: RunConfig, folder: Path) -> RunConfig:
     # Whole paths, since a run's own configuration lies in another folder.
     changes: dict[str, Any] = {"path": _find(config.path, folder).absolute()}
     if config.output is not None:
-        changes["output"] = (folder / config.output.expanduser()).absolute()
+        changes["output"] = (folder / _expanded(config.output)).absolute()
     if config.pretrained not in {None, "imagenet"}:
         model = _find(Path(str(config.pretrained)), folder)
         changes["pretrained"] = str(model.absolute())
@@ -357,6 +362,14 @@ def _resolve(config: RunConfig, folder: Path) -> RunConfig:
 
 def _find(path: Path, folder: Path) -> Path:
     """Return a path from the folder on, or from the working one if it is only there."""
-    path = path.expanduser()
+    path = _expanded(path)
     inside = folder / path
     return path if path.exists() and not inside.exists() else inside
+
+
+def _expanded(path: Path) -> Path:
+    """Return a path without ``~``, but for that of a user that there is none of."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path

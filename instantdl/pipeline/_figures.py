@@ -19,6 +19,7 @@ from instantdl.pipeline._evaluate import Evaluation
 from instantdl.pipeline._files import write_json
 from instantdl.pipeline._predictions import Predictions, read_predictions
 from instantdl.pipeline._project import ProjectPart
+from instantdl.pipeline._report_words import metric_name
 from instantdl.pipeline._run_folder import RunFolder
 
 __all__ = ["write_figures"]
@@ -29,6 +30,8 @@ _N_WORST = 10
 _ROWS = 3
 _DPI = 150
 _INDEX = "figures.json"
+# Columns of classes, which are no measures though they may be numbers.
+_LABELS = ("true", "predicted")
 # Measures that share an axis.
 _IN_0_TO_1 = {
     "accuracy",
@@ -75,8 +78,10 @@ class _Sheets:
         self.folder = folder
         self.entries: list[dict[str, str]] = []
 
-    def add(self, section: str, name: str, title: str, text: str, draw: Any) -> None:
-        """Draw a figure and write it."""
+    def add(
+        self, section: str, name: str, title: str, text: str, draw: Any, *, alt: str
+    ) -> None:
+        """Draw a figure and write it; `alt` is for those who cannot see it."""
         self.folder.mkdir(exist_ok=True)
         figure: Figure = draw()
         file = f"{name}.png"
@@ -84,9 +89,8 @@ class _Sheets:
             self.folder / file,
             lambda stream: figure.savefig(stream, format="png", dpi=_DPI),
         )
-        self.entries.append(
-            {"section": section, "file": file, "title": title, "caption": text}
-        )
+        entry = {"section": section, "file": file, "title": title, "caption": text}
+        self.entries.append(entry | {"alt": alt})
 
 
 def write_figures(
@@ -123,7 +127,8 @@ def write_figures(
 
 
 def _draw_training(model: Any, sheets: _Sheets) -> None:
-    if len(model.history_.get("loss", [])):
+    losses = model.history_.get("loss", [])
+    if len(losses):
         sheets.add(
             "training",
             "learning_curves",
@@ -131,48 +136,68 @@ def _draw_training(model: Any, sheets: _Sheets) -> None:
             "Loss of the training images and of those held back in each epoch, and the"
             " learning rate.",
             lambda: plotting.plot_learning_curves(model.history_, model.best_epoch_),
+            alt=f"Line chart: in {len(losses)} epochs the training loss goes from"
+            f" {losses[0]:.3g} to {losses[-1]:.3g}.",
         )
 
 
 def _draw_metrics(results: _Results, evaluation: Evaluation, sheets: _Sheets) -> None:
     numbers = evaluation.per_image.select_dtypes("number")
-    left = [c for c in numbers if "uncertainty" in str(c) or str(c).startswith("n_")]
+    left = [
+        name
+        for name in numbers
+        if name in _LABELS or "uncertainty" in name or name.startswith("n_")
+    ]
     numbers = numbers.drop(columns=left)
     numbers = numbers.loc[:, np.isfinite(numbers).any()]
     if len(numbers.columns):
+        shared = [metric_name(name) for name in _shared(numbers)]
+        numbers = numbers.rename(columns=metric_name)
+        medians = [f"{name} {value:.3g}" for name, value in numbers.median().items()]
         sheets.add(
             "metrics",
             "metrics",
             "Metrics of each image",
             "Boxes hold half of the images, whiskers reach 1.5 times as far; points are"
             " single images.",
-            lambda: plotting.plot_metric_boxes(numbers, shared=_shared(numbers)),
+            lambda: plotting.plot_metric_boxes(numbers, shared=shared),
+            alt=f"Box plots. Medians: {', '.join(medians)}.",
         )
     if evaluation.confusion is not None:
-        unit = "images" if evaluation.task == "classification" else "pixels"
-        table = evaluation.confusion
-        sheets.add(
-            "metrics",
-            "confusion",
-            "Confusion matrix",
-            f"Number of {unit} of each class that were predicted as each.",
-            lambda: plotting.plot_confusion_matrix(
-                table.to_numpy(), list(table.index), unit=unit
-            ),
-        )
+        _draw_confusion(evaluation, evaluation.confusion, sheets)
     if evaluation.roc:
+        curves = _curves(results, evaluation)
+        areas = [f"{name} {curve[2]:.3g}" for name, curve in curves.items() if curve]
         sheets.add(
             "metrics",
             "roc",
             "ROC curves",
             "True against false positives as the threshold falls; the area under a"
             " curve is 1 if all positives come first, 0.5 if they come at random.",
-            lambda: plotting.plot_roc_curves(_curves(results, evaluation)),
+            lambda: plotting.plot_roc_curves(curves),
+            alt=f"Line chart. Areas under the curves: {', '.join(areas)}.",
         )
     if isinstance(results.model, PixelRegressor):
         _draw_agreement(results, sheets)
     if evaluation.calibration is not None:
         _draw_calibration(evaluation, sheets)
+
+
+def _draw_confusion(
+    evaluation: Evaluation, table: pd.DataFrame, sheets: _Sheets
+) -> None:
+    unit = "images" if evaluation.task == "classification" else "pixels"
+    counts = table.to_numpy()
+    right = np.trace(counts) / max(counts.sum(), 1)
+    sheets.add(
+        "metrics",
+        "confusion",
+        "Confusion matrix",
+        f"Number of {unit} of each class that were predicted as each.",
+        lambda: plotting.plot_confusion_matrix(counts, list(table.index), unit=unit),
+        alt=f"Table of {len(counts)} classes; {right:.1%} of the {unit} are on its"
+        " diagonal, where both classes are the same.",
+    )
 
 
 def _shared(table: pd.DataFrame) -> list[str]:
@@ -201,12 +226,15 @@ def _curves(results: _Results, evaluation: Evaluation) -> dict[str, Any]:
 
 def _draw_agreement(results: _Results, sheets: _Sheets) -> None:
     y, y_pred = results.part.y, results.found.y_pred
+    found = {} if results.evaluation is None else results.evaluation.metrics["value"]
+    pearson = f"Pearson correlation {found.get('pearson', np.nan):.3g}"
     sheets.add(
         "metrics",
         "scatter",
         "Predicted against true values",
         "Each pixel of the test images; on the line both are the same.",
         lambda: plotting.plot_scatter(y, y_pred),
+        alt=f"Scatter plot, drawn as density; {pearson}.",
     )
     sheets.add(
         "metrics",
@@ -215,6 +243,8 @@ def _draw_agreement(results: _Results, sheets: _Sheets) -> None:
         "Against the mean of both (Bland and Altman); the outer lines hold 95 % of"
         " normal differences.",
         lambda: plotting.plot_bland_altman(y, y_pred),
+        alt="Scatter plot, drawn as density, with lines for the mean difference and its"
+        " limits.",
     )
 
 
@@ -223,6 +253,7 @@ def _draw_calibration(evaluation: Evaluation, sheets: _Sheets) -> None:
     if table is None:
         return
     if "nominal" in table:
+        last = table.iloc[-1]
         sheets.add(
             "uncertainty",
             "coverage",
@@ -230,6 +261,8 @@ def _draw_calibration(evaluation: Evaluation, sheets: _Sheets) -> None:
             "How many true values lie in the intervals that the uncertainty gives, if"
             " errors are normal.",
             lambda: plotting.plot_coverage(table["nominal"], table["observed"]),
+            alt="Line chart of observed against expected shares: of the true values"
+            f" {last['observed']:.0%} lie where {last['nominal']:.0%} are expected.",
         )
         return
     metrics = evaluation.metrics["value"]
@@ -246,6 +279,8 @@ def _draw_calibration(evaluation: Evaluation, sheets: _Sheets) -> None:
             table["n"],
             error=None if error is None else float(error),
         ),
+        alt="Line chart of observed shares against probabilities, and below how many"
+        " predictions there are of each probability.",
     )
 
 
@@ -257,17 +292,35 @@ def _draw_images(results: _Results, sheets: _Sheets) -> None:
     if results.evaluation is not None:
         chosen["worst"] = ranked[:_N_WORST]
     draw, size, text = _painter(results)
+    if (score := _score_column(results)) is not None:
+        text += f" In brackets: {metric_name(score)}."
     for section, numbers in chosen.items():
         for start in range(0, len(numbers), size):
             some = numbers[start : start + size]
-            names = ", ".join(results.part.names[number] for number in some)
             sheets.add(
                 section,
                 f"{section}_{start // size + 1}",
-                names,
+                ", ".join(_name_with_score(results, number) for number in some),
                 text,
                 lambda some=some: draw(some),
+                alt=f"Pictures of {len(some)} test images and of what was found.",
             )
+
+
+def _score_column(results: _Results) -> str | None:
+    """Return the measure that images are ranked by, if each has one."""
+    evaluation = results.evaluation
+    if evaluation is None or evaluation.main_metric not in evaluation.per_image:
+        return None
+    return evaluation.main_metric
+
+
+def _name_with_score(results: _Results, number: int) -> str:
+    name, column = results.part.names[number], _score_column(results)
+    if results.evaluation is None or column is None:
+        return name
+    value = results.evaluation.per_image.loc[name, column]
+    return f"{name} ({value:.2f})"
 
 
 def _painter(
@@ -326,12 +379,14 @@ def _draw_uncertainty(results: _Results, sheets: _Sheets) -> None:
     table = pd.DataFrame() if evaluation is None else evaluation.per_image
     name = next((c for c in ("uncertainty", "mean_uncertainty") if c in table), None)
     values = _means(results.found.uncertainty) if name is None else table[name]
+    low, median, high = np.percentile(values, (0, 50, 100))
     sheets.add(
         "uncertainty",
         "uncertainty",
         "Uncertainty of each image",
         "How it is distributed over the test images.",
         lambda: plotting.plot_uncertainty_distribution(values),
+        alt=f"Histogram from {low:.3g} to {high:.3g}; median {median:.3g}.",
     )
     if evaluation is None:
         return
@@ -345,9 +400,12 @@ def _draw_uncertainty(results: _Results, sheets: _Sheets) -> None:
             lambda: plotting.plot_uncertainty_distribution(
                 values, wrong, pvalue=evaluation.uncertainty.get("pvalue")
             ),
+            alt="Violin plots of right and of wrong images; the text above has their"
+            " medians.",
         )
     curve = evaluation.risk_coverage
     if curve is not None and np.isfinite(curve["error"]).all():
+        errors = curve["error"]
         sheets.add(
             "uncertainty",
             "risk_coverage",
@@ -356,10 +414,13 @@ def _draw_uncertainty(results: _Results, sheets: _Sheets) -> None:
             " somebody to look at.",
             lambda: plotting.plot_risk_coverage(
                 curve["coverage"],
-                curve["error"],
+                errors,
                 area=evaluation.uncertainty.get("risk_coverage_area"),
                 risk_name="error",
             ),
+            alt=f"Line chart; the error goes from {errors.iloc[-1]:.3g} for all"
+            f" predictions to {errors.iloc[len(errors) // 2 - 1]:.3g} for the more"
+            " certain half.",
         )
 
 

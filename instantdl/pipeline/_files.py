@@ -24,7 +24,8 @@ def write_text(path: Path, text: str) -> None:
         In a folder that exists.
 
     text : str
-        Lines end as they are.
+        Lines end as they are. Characters that UTF-8 cannot hold, as names of files may
+        have them, are written as escapes.
 
     Examples
     --------
@@ -36,7 +37,8 @@ def write_text(path: Path, text: str) -> None:
     ...     Path(folder, "a.txt").read_text()
     'done'
     """
-    write_whole(path, lambda file: file.write(text.encode()))
+    content = text.encode(errors="backslashreplace")
+    write_whole(path, lambda file: file.write(content))
 
 
 def write_table(path: Path, table: pd.DataFrame, *, index: bool = False) -> None:

@@ -353,8 +353,9 @@ def _targets(part: _Part) -> Targets:
             for entry in entries
             if entry.label is not None
         },
-        complete=part.files.targets == "labels"
-        or len(part.targets) == part.n_with_target,
+        complete=part.n_with_target == len(entries)
+        if part.files.targets == "labels"
+        else len(part.targets) == part.n_with_target,
     )
 
 

@@ -125,12 +125,12 @@ def _read_or_note(
     found: Findings,
 ) -> NDArray[Any] | None:
     """Read; if that fails, read each of the files to find all that are at fault."""
-    reason = _reason(read, files[0])
+    reason = read_or_reason(read, files[0])
     if isinstance(reason, np.ndarray):
         return reason
     reasons = [reason]
     if len(files) > 1:
-        each = [_reason(partial(read_one, path), path) for path in files]
+        each = [read_or_reason(partial(read_one, path), path) for path in files]
         reasons = [one for one in each if isinstance(one, str)] or reasons
     start = f"{root}{os.sep}"
     for text in reasons:
@@ -138,8 +138,22 @@ def _read_or_note(
     return None
 
 
-def _reason(read: Callable[[], NDArray[Any]], path: Path) -> NDArray[Any] | str:
-    """Return what is read, or else why it cannot be."""
+def read_or_reason(read: Callable[[], NDArray[Any]], path: Path) -> NDArray[Any] | str:
+    """Return what is read, or else why it cannot be.
+
+    Parameters
+    ----------
+    read : callable
+        Reads an image.
+
+    path : Path
+        Its file, for messages.
+
+    Returns
+    -------
+    ndarray or str
+        The image, or a sentence that names the file.
+    """
     try:
         with _quiet():
             return read()
@@ -154,16 +168,30 @@ def _reason(read: Callable[[], NDArray[Any]], path: Path) -> NDArray[Any] | str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what decoders say about damaged files."""
+def quiet_decoders() -> Iterator[None]:
+    """Silence what decoders write about odd files to the terminal.
+
+    Examples
+    --------
+    >>> import logging
+    >>> from instantdl.pipeline._inspect_reading import quiet_decoders
+    >>> with quiet_decoders():
+    ...     logging.getLogger("tifffile").error("a tag is odd")
+    """
     loggers = [logging.getLogger(name) for name in _TALKATIVE]
     before = [logger.disabled for logger in loggers]
     try:
         for logger in loggers:
             logger.disabled = True
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
         for logger, disabled in zip(loggers, before, strict=True):
             logger.disabled = disabled
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence decoders, and warnings besides."""
+    with quiet_decoders(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

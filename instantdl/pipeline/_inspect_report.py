@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from instantdl.pipeline._files import plain
+from instantdl.pipeline._text import showable
 
 __all__ = ["Findings", "PartSummary", "ProjectReport", "describe", "part_lines"]
 
@@ -217,8 +218,7 @@ def describe(report: ProjectReport) -> str:
         lines.append("No problems.")
     if report.warnings:
         lines += ["", *_describe_findings(report.warnings, "warning", "looked at")]
-    # Names of files may hold bytes that are no text.
-    return "\n".join(lines).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "\n".join(showable(line) for line in lines)
 
 
 def _describe_part(part: str, summary: PartSummary) -> list[str]:

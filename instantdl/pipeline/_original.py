@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -232,17 +233,7 @@ def _take_augmentation(
     problems += unknown_names(given, _AUGMENTATIONS, within="data_gen_args")
     given = {key: value for key, value in given.items() if value not in (None, False)}
     flips = sorted(axis for key, axis in _FLIPS.items() if key in given)
-    changes: dict[str, Any] = {}
-    for old, name in _STRENGTHS.items():
-        if old in given:
-            changes[name] = given[old]
-    if "zoom_range" in given:
-        # A magnification, as documented there, or how much it differs from 1.
-        zoom = given["zoom_range"]
-        is_factor = isinstance(zoom, int | float) and zoom > 1
-        changes["zoom"] = zoom - 1 if is_factor else zoom
-    if shifts := [given[key] for key in _SHIFTS if key in given]:
-        changes["shift"] = max(shifts, key=float)
+    changes = _strengths(given)
     for key, kind in _NORMALIZATIONS.items():
         if key in given:
             new.setdefault("estimator", {})["normalization"] = kind
@@ -259,3 +250,23 @@ def _take_augmentation(
         }
     else:
         new["augmentation"] = None
+
+
+def _strengths(given: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters of `Augmentation`, which checks them, for keys of 1.x."""
+    changes = {name: given[old] for old, name in _STRENGTHS.items() if old in given}
+    turn = changes.get("rotation", 0)
+    if _is_number(turn) and 180 < turn <= 360:
+        # There it was the greatest angle one way round, here it is that both ways.
+        changes["rotation"] = 180
+    if "zoom_range" in given:
+        # A magnification, as documented there, or how much it differs from 1.
+        zoom = given["zoom_range"]
+        changes["zoom"] = zoom - 1 if _is_number(zoom) and zoom > 1 else zoom
+    if shifts := [given[key] for key in _SHIFTS if key in given]:
+        changes["shift"] = max(shifts, key=lambda x: x if _is_number(x) else math.inf)
+    return changes
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)

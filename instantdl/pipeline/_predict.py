@@ -8,12 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from instantdl.estimators import load
+from instantdl.exceptions import ImageError
 from instantdl.images import ImageCollection
 from instantdl.io import list_images, load_folder, read_image
+from instantdl.io._read import image_ending
+from instantdl.pipeline._inspect_facts import blocks, count_not_finite
+from instantdl.pipeline._inspect_reading import read_or_reason
 from instantdl.pipeline._predictions import predict_images
 from instantdl.pipeline._project import map_images, with_channels
 from instantdl.pipeline._run_log import RunLog
+from instantdl.pipeline._text import showable
 
 __all__ = ["find_images", "predict_files"]
 
@@ -28,6 +35,8 @@ def predict_files(
     verbose: int = 1,
 ) -> Path:
     """Predict image files with a saved model.
+
+    All images are looked at before the first is predicted.
 
     Parameters
     ----------
@@ -63,6 +72,9 @@ def predict_files(
         If an image or the model is not there.
     FileExistsError
         If the folder has anything in it.
+    ImageError
+        If images cannot be read, or not be predicted by this model; the text tells all
+        of them.
 
     Examples
     --------
@@ -78,10 +90,13 @@ def predict_files(
         )
     found, names = find_images(images)
     estimator = load(model)
+    paths = found.names or names
     if estimator.spatial_ndim_in_ == 2:
         n_channels = estimator.n_channels_in_
         found = map_images(found, partial(with_channels, n_channels=n_channels))
     with RunLog(verbose=verbose) as log, log.listening():
+        log.say(f"Looking at {len(names)} images.")
+        _refuse_unfit(found, paths, estimator)
         steps = predict_images(
             estimator, found, names, folder, n_draws=n_draws, png=png
         )
@@ -106,7 +121,7 @@ def find_images(
         Read when they are asked for.
 
     names : list of str
-        Their file names.
+        Their file names, as they can be shown.
 
     Raises
     ------
@@ -125,24 +140,28 @@ def find_images(
     ...     find_images([folder + "/*.png"])[1]
     ['a.png']
     """
-    sources: list[tuple[Any, Any]] = []
+    # The path, which messages name, and how to read what is there.
+    sources: list[tuple[Any, Any, Any]] = []
     names: list[str] = []
     for given in images:
         path = Path(given)
         if path.is_dir() and (path / "image").is_dir():
             data = load_folder(path)
-            sources += [(data.X, number) for number in range(len(data.X))]
+            files = data.X.names
+            sources += [(file, data.X, number) for number, file in enumerate(files)]
             names += data.names
             continue
         files = _files(path)
-        sources += [(None, item) for item in files]
-        names += [item.name for item in files]
-    return ImageCollection(sources, read=_read), names
+        sources += [(file, None, None) for file in files]
+        names += [file.name for file in files]
+    return ImageCollection(sources, read=_read), [showable(name) for name in names]
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        files = list_images(path)
+        # What is no file, but is called like one, must be told of.
+        odd = [p for p in path.iterdir() if image_ending(p.name) and not p.is_file()]
+        files = list_images(path) + sorted(p for p in odd if p.name[0] != ".")
     elif path.exists():
         files = [path]
     else:
@@ -155,6 +174,40 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _read(source: tuple[Any, Any]) -> Any:
-    images, item = source
-    return read_image(item) if images is None else images[item]
+def _read(source: tuple[Any, Any, Any]) -> Any:
+    path, images, number = source
+    return read_image(path) if images is None else images[number]
+
+
+def _refuse_unfit(images: ImageCollection, paths: Sequence[str], model: Any) -> None:
+    """Raise if there are images that the model cannot predict, and name them all."""
+    problems = []
+    for number, path in enumerate(paths):
+        image = read_or_reason(partial(images.__getitem__, number), Path(path))
+        reason = image if isinstance(image, str) else _unfit(image, model)
+        if reason:
+            start = "" if isinstance(image, str) else f"{path}: "
+            problems.append(f"{start}{reason}")
+    if problems:
+        listed = "".join(f"\n  {showable(problem)}" for problem in problems)
+        raise ImageError(
+            f"{len(problems)} of {len(paths)} images must be mended or left"
+            f" out.{listed}"
+        )
+
+
+def _unfit(image: NDArray[Any], model: Any) -> str | None:
+    """Return why a model cannot predict an image, if it cannot."""
+    rank, n_channels = model.spatial_ndim_in_, model.n_channels_in_
+    if image.ndim < rank or (image.shape[rank:] or (1,)) != (n_channels,):
+        noun = "channel" if n_channels == 1 else "channels"
+        return (
+            f"the model takes images of {rank} axes and {n_channels} {noun}. Got shape"
+            f" {image.shape}. Convert it."
+        )
+    if any(count_not_finite(block) for block in blocks(image)):
+        return (
+            "an image must hold finite numbers. Got NaN, inf or what is too large for"
+            " float32. Replace them, say with `np.nan_to_num`."
+        )
+    return None

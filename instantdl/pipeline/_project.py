@@ -14,6 +14,7 @@ from skimage.transform import resize
 
 from instantdl.images import ImageCollection
 from instantdl.io import load_folder
+from instantdl.pipeline._text import showable
 
 __all__ = ["ProjectPart", "load_part", "map_images", "resized_to", "with_channels"]
 
@@ -36,7 +37,7 @@ class ProjectPart:
         What images belong to.
 
     names : list of str
-        File names.
+        File names, as they can be shown.
     """
 
     X: ImageCollection
@@ -94,7 +95,9 @@ def load_part(
         X = map_images(X, partial(with_channels, n_channels=n_channels))
     if cut is not None:
         y = map_images(y, partial(_above, cut=cut))
-    return ProjectPart(X, y, data.groups, data.names)
+    # Figures, tables and the report cannot hold all that the name of a file can.
+    names = [showable(name) for name in data.names]
+    return ProjectPart(X, y, data.groups, names)
 
 
 def map_images(images: Any, function: Callable[[Image], Image]) -> ImageCollection:

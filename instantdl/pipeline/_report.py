@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -15,46 +16,23 @@ import jinja2
 from instantdl._version import __version__
 from instantdl.pipeline._files import write_text
 from instantdl.pipeline._inspect_report import PartSummary, part_lines
+from instantdl.pipeline._report_words import (
+    FIRST,
+    MEANING,
+    TASKS,
+    metric_name,
+    uncertainty_lines,
+)
 from instantdl.pipeline._run_folder import RunFolder
 
 __all__ = ["write_report"]
 
-_TASKS = {
-    "semantic_segmentation": "Semantic segmentation",
-    "instance_segmentation": "Instance segmentation",
-    "regression": "Pixel-wise regression",
-    "classification": "Classification",
-}
-# What stands in the summary, in this order.
-_FIRST = {
-    "semantic_segmentation": ("jaccard", "dice", "accuracy", "roc_auc"),
-    "instance_segmentation": (
-        "average_precision",
-        "average_precision_50",
-        "f1",
-        "panoptic_quality",
-    ),
-    "regression": ("pearson", "r2", "mean_absolute_error", "ssim"),
-    "classification": ("roc_auc", "accuracy", "balanced_accuracy", "f1"),
-}
-# What the numbers are, for those who meet them for the first time.
-_MEANING = {
-    "accuracy": "share that is right",
-    "average_precision": "share of objects that are found, by how well they fit; 1 is"
-    " perfect",
-    "balanced_accuracy": "share that is right, each class counting alike",
-    "average_precision_50": "the same where half an overlap is enough",
-    "f1": "balance of what is missed and what is found wrongly; 1 is perfect",
-    "mean_absolute_error": "mean difference of prediction and truth",
-    "panoptic_quality": "how many objects are found, times how well they fit",
-    "r2": "share of the variance that is predicted; 1 is perfect",
-    "ssim": "similarity of structures; 1 is perfect",
-    "dice": "overlap of what was marked and what was found; 1 is perfect",
-    "jaccard": "what both marked by what either marked; 1 is perfect",
-    "pearson": "correlation of prediction and truth; 1 is perfect",
-    "roc_auc": "chance that a positive case ranks before a negative one; 0.5 is"
-    " guessing",
-}
+# Pixels of a page for one of a figure: its letters of 10 points become 15 pixels high.
+_SHRINK = 0.72
+# Columns that hold classes, which may look like numbers.
+_LABELS = ("true", "predicted")
+# More warnings than these are folded.
+_N_WARNINGS = 8
 
 
 def write_report(folder: str | os.PathLike[str]) -> Path:
@@ -95,6 +73,8 @@ def write_report(folder: str | os.PathLike[str]) -> Path:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["number"] = _number
+    environment.filters["cell"] = _cell
+    environment.filters["metric"] = metric_name
     template = environment.get_template("report.html.j2")
     write_text(run.report, template.render(**_collect(run)))
     return run.report
@@ -104,15 +84,20 @@ def _collect(run: RunFolder) -> dict[str, Any]:
     """Return what the page is filled with."""
     config = _read_json(run.config)
     evaluation = _read_json(run.evaluation / "metrics.json")
+    checked = _read_json(run.check)
+    warnings = _warnings(run.log)
     return {
         "version": __version__,
-        "task": _TASKS[config["task"]],
+        "task": TASKS[config["task"]],
         "title": Path(config["path"]).name or config["path"],
+        "date": _date(run.log),
         "config": config,
         "config_text": json.dumps(config, indent=2, ensure_ascii=False),
-        "parts": _parts(_read_json(run.check)),
+        "numbers": {n: p["n_images"] for n, p in checked.get("parts", {}).items()},
+        "parts": _parts(checked),
         "environment": _read_json(run.environment),
-        "warnings": _warnings(run.log),
+        "warnings": warnings[:_N_WARNINGS],
+        "more_warnings": warnings[_N_WARNINGS:],
         "training": _training(run.training / "history.csv"),
         "evaluation": evaluation,
         "metrics": _metrics(evaluation),
@@ -120,8 +105,20 @@ def _collect(run: RunFolder) -> dict[str, Any]:
         "images": _table(run.evaluation / "per_image.csv"),
         "classes": _table(run.evaluation / "per_class.csv"),
         "figures": _figures(run.figures),
-        "meaning": _MEANING,
+        "meaning": MEANING,
+        "uncertainty": uncertainty_lines(
+            evaluation.get("uncertainty") or {}, config["task"], _number
+        ),
     }
+
+
+def _date(log: Path) -> str:
+    """Return the day on which a run began, empty if that is not known."""
+    if not log.exists():
+        return ""
+    with log.open(encoding="utf-8") as file:
+        day = re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", file.readline())
+    return day[0] if day else ""
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -142,12 +139,13 @@ def _warnings(log: Path) -> list[str]:
 
 
 def _training(history: Path) -> dict[str, Any]:
-    rows = _table(history)["rows"] if history.exists() else []
+    """Return how many epochs there were, and which was the best if that is known."""
+    table = _table(history)
+    header, rows = table["header"], table["rows"]
     if not rows:
         return {}
-    header = _table(history)["header"]
     if "val_loss" not in header:
-        return {"n_epochs": len(rows), "best": len(rows)}
+        return {"n_epochs": len(rows), "best": None}
     column = header.index("val_loss")
     losses = [float(row[column] or "inf") for row in rows]
     return {"n_epochs": len(rows), "best": losses.index(min(losses)) + 1}
@@ -164,7 +162,7 @@ def _metrics(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
 def _summary(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the metrics that tell most."""
     found = evaluation.get("metrics", {})
-    names = _FIRST.get(evaluation.get("task", ""), ())
+    names = FIRST.get(evaluation.get("task", ""), ())
     return [{"metric": name, **found[name]} for name in names if name in found]
 
 
@@ -185,15 +183,28 @@ def _table(path: Path) -> dict[str, Any]:
     return {"header": rows[0], "rows": rows[1:]} if rows else {"header": [], "rows": []}
 
 
-def _figures(folder: Path) -> dict[str, list[dict[str, str]]]:
+def _figures(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Return the figures of each section, with their pixels in the address."""
-    found: dict[str, list[dict[str, str]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     content = _read_json(folder / "figures.json")
     for figure in content.get("figures", []):
-        data = base64.b64encode((folder / figure["file"]).read_bytes()).decode()
-        source = f"data:image/png;base64,{data}"
-        found.setdefault(figure["section"], []).append({**figure, "source": source})
+        data = (folder / figure["file"]).read_bytes()
+        # Where a PNG file has its size.
+        width, height = struct.unpack(">II", data[16:24])
+        about = {
+            "source": f"data:image/png;base64,{base64.b64encode(data).decode()}",
+            "width": round(_SHRINK * width),
+            "height": round(_SHRINK * height),
+        }
+        found.setdefault(figure["section"], []).append({**figure, **about})
     return found
+
+
+def _cell(text: str, column: str) -> str:
+    """Return what stands in a table."""
+    if column in _LABELS:
+        return text
+    return {"True": "yes", "False": "no"}.get(text) or _number(text)
 
 
 def _number(value: Any, digits: int = 4) -> str:
@@ -205,5 +216,5 @@ def _number(value: Any, digits: int = 4) -> str:
             return value
         value = float(value)
     if float(value).is_integer() and abs(value) < 1e9:
-        return str(int(value))
+        return f"{int(value):,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
     return f"{value:.{digits}g}"

@@ -13,12 +13,13 @@ from typing import Any
 
 from instantdl.estimators import load
 from instantdl.exceptions import ImageError
-from instantdl.pipeline._config import ESTIMATORS, RunConfig, load_config
+from instantdl.pipeline._check import check_run
+from instantdl.pipeline._config import RunConfig, load_config
 from instantdl.pipeline._environment import describe_environment
 from instantdl.pipeline._evaluate import Evaluation, evaluate
 from instantdl.pipeline._figures import write_figures
 from instantdl.pipeline._files import write_json
-from instantdl.pipeline._inspect import ProjectReport, inspect_project
+from instantdl.pipeline._inspect import ProjectReport
 from instantdl.pipeline._predictions import predict_images, read_predictions
 from instantdl.pipeline._project import (
     ProjectPart,
@@ -29,6 +30,7 @@ from instantdl.pipeline._project import (
 from instantdl.pipeline._report import write_report
 from instantdl.pipeline._run_folder import RunFolder, new_folder, unfinished_folder
 from instantdl.pipeline._run_log import RunLog
+from instantdl.pipeline._text import showable
 
 __all__ = ["run_project"]
 
@@ -64,7 +66,8 @@ def run_project(
     FileNotFoundError
         If there is no such project, or no run to resume.
     ImageError
-        If there is anything wrong with the images; the text tells all that is.
+        If there is anything wrong with the images, or with the model that is given;
+        the text tells all that is.
 
     Examples
     --------
@@ -77,7 +80,7 @@ def run_project(
         config = load_config(config, notes=notes)
     with RunLog(verbose=verbose) as screen:
         screen.say(f"Looking at the images in {config.path}.")
-    checked = inspect_project(config.path, config.task, n_classes=config.n_classes)
+    checked = check_run(config)
     refuse_problems(config.path, checked.problems)
     folder = unfinished_folder(config) if resume else new_folder(config)
     with RunLog(folder.log, verbose=verbose) as log:
@@ -109,7 +112,7 @@ def refuse_problems(path: Path, problems: Sequence[str]) -> None:
     """
     if problems:
         n = len(problems)
-        listed = "".join(f"\n  {problem}" for problem in problems)
+        listed = "".join(f"\n  {showable(problem)}" for problem in problems)
         raise ImageError(
             f"{path}: {n} {'thing' if n == 1 else 'things'} must be mended before a"
             f" run.{listed}"
@@ -155,11 +158,6 @@ def _train(
         return load(folder.model)
     if config.epochs == 0:
         model = load(str(config.pretrained))
-        if not isinstance(model, ESTIMATORS[config.task]):
-            raise ValueError(
-                f"{config.pretrained} must be a model for {config.task}. Got a"
-                f" {type(model).__name__}. Set `task` accordingly."
-            )
         model.save(folder.model)
         return model
     train = load_part(config.path / "train", **loading)

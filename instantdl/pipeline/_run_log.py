@@ -13,6 +13,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from instantdl.pipeline._inspect_reading import quiet_decoders
+from instantdl.pipeline._text import showable
+
 __all__ = ["RunLog"]
 
 
@@ -69,7 +72,7 @@ class RunLog:
         text : str
             A sentence.
         """
-        self._console.print(text)
+        self._console.print(showable(text, lines=True))
         self._write(text)
 
     def warn(self, text: str) -> None:
@@ -85,12 +88,12 @@ class RunLog:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take up what is warned of within the block."""
+        """Take up what is warned of within the block, but not what decoders write."""
 
         def show(message: Warning | str, *_: Any, **__: Any) -> None:
             self.warn(str(message))
 
-        with warnings.catch_warnings():
+        with quiet_decoders(), warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = show
             yield
@@ -117,5 +120,5 @@ class RunLog:
     def _write(self, text: str) -> None:
         if self._file is not None:
             now = datetime.now().astimezone().isoformat(timespec="seconds")
-            self._file.write(f"{now}  {text}\n")
+            self._file.write(f"{now}  {showable(text, lines=True)}\n")
             self._file.flush()

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 
 __all__ = ["unknown_names"]
 
+# The file may be another one altogether, with thousands of keys.
+_SHOWN = 10
+
 
 def unknown_names(
     names: Iterable[str], known: Iterable[str], *, within: str | None = None
 ) -> list[str]:
-    """Return a line for each name that is not known, with the one that is next to it.
+    """Return lines for names that are not known, with the ones that are next to them.
 
     Parameters
     ----------
@@ -27,7 +30,7 @@ def unknown_names(
     Returns
     -------
     list of str
-        Empty if all are known.
+        One for each of the first ten; empty if all are known.
 
     Examples
     --------
@@ -37,11 +40,15 @@ def unknown_names(
     """
     choices = list(known)
     place = f"{within}, " if within else ""
-    return [
-        f"{place}{name} is not a known key. {_advice(name, choices)}"
-        for name in names
-        if name not in choices
+    # Keys of YAML need not be text.
+    unknown = [str(name) for name in names if name not in choices]
+    lines = [
+        f"{place}{name:.60} is not a known key. {_advice(name, choices)}"
+        for name in unknown[:_SHOWN]
     ]
+    if len(unknown) > _SHOWN:
+        lines.append(f"{place}{len(unknown) - _SHOWN} more are not known keys")
+    return lines
 
 
 def _advice(name: str, choices: list[str]) -> str:

@@ -61,4 +61,5 @@ def plot_gallery(images: Sequence[NDArray[Any]], titles: Sequence[str]) -> Figur
         lines = [shorten(line, _LETTERS) for line in title.split("\n")]
         axes.set_title("\n".join(lines), fontsize=7.5)
         axes.set_axis_off()
+        axes.set_anchor("N")
     return figure

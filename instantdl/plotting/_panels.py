@@ -25,6 +25,9 @@ COLUMN_GAP, ROW_GAP, IMAGE_GAP = 0.12, 0.1, 0.25
 BAR = 0.13
 # Width of a letter and height of a line in parts of the size of the letters.
 LETTER, LINE = 0.6, 1.4
+# Lines that are drawn as one path, which is much faster; matplotlib lays no longer ones
+# on whole pixels.
+LINES_OF_PATH = 340
 # Letters below a colour bar that have room in a line.
 LONGEST_LINE = 24
 
@@ -351,12 +354,20 @@ def _draw_panel(axes: Axes, panel: Panel, enlarged: float) -> None:
     axes.set(xticks=[], yticks=[])
     for outlines in panel.outlines:
         lines = LineCollection(
-            list(outlines.segments()),
+            _paths(outlines.segments()),
             colors=outlines.colour,
             linewidths=outlines.points * enlarged,
             capstyle="projecting",
         )
         axes.add_collection(lines, autolim=False)
+
+
+def _paths(segments: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Join lines to paths, in which they are kept apart by points of nan."""
+    apart = np.full((len(segments), 1, 2), np.nan)
+    lines = np.concatenate([segments, apart], axis=1)
+    starts = range(0, len(lines), LINES_OF_PATH)
+    return [lines[start : start + LINES_OF_PATH].reshape(-1, 2) for start in starts]
 
 
 def _shared_scales(panels: Mapping[str, Panel]) -> dict[Scale, list[int]]:

@@ -79,7 +79,7 @@ def font_size(width: float) -> float:
 
 
 def shorten(name: str, longest: int) -> str:
-    """Leave out the middle of a long name, since the ends of file names differ.
+    r"""Leave out the middle of a long name, since the ends of file names differ.
 
     Parameters
     ----------
@@ -92,18 +92,21 @@ def shorten(name: str, longest: int) -> str:
     Returns
     -------
     str
-        Of this length at most.
+        Of this length at most, as it is drawn: what stands between two dollars is not
+        taken for a formula.
 
     Examples
     --------
     >>> from instantdl.plotting._style import shorten
     >>> shorten("patient-0123456789.tif", 13)
     'patien…89.tif'
+    >>> print(shorten("US$ and A$", 20))
+    US\$ and A\$
     """
-    if len(name) <= longest:
-        return name
-    kept = max(longest, 3) - 1
-    return f"{name[: kept // 2]}…{name[-(kept - kept // 2) :]}"
+    if len(name) > longest:
+        kept = max(longest, 3) - 1
+        name = f"{name[: kept // 2]}…{name[-(kept - kept // 2) :]}"
+    return name.replace("$", r"\$")
 
 
 def with_unit(label: str, unit: str | None) -> str:

@@ -224,7 +224,7 @@ class TrainingBatches:
     places: Sequence[Sequence[np.ndarray]] = ()
     place_fraction: float = 1 / 3
     nearest: bool = True
-    emphasis: Sequence[float] = ()
+    emphasis: Sequence[float] | np.ndarray = ()
 
     def __post_init__(self) -> None:
         n_images = len(self.source)

@@ -315,6 +315,8 @@ def test_without_augmentation_images_stay_as_they_are(given):
         ({"gaussian_noise": 0.1}, "noise", 0.1),
         ({"poission_noise": 0.1}, "poisson_noise", 0.1),
         ({"gamma_shift": 0.2}, "gamma", 0.2),
+        ({"rotation_range": 20}, "rotation", 20),
+        ({"rotation_range": 360}, "rotation", 180),
     ],
 )
 def test_augmentations_of_1x(given, name, value):

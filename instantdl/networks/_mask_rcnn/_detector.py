@@ -67,7 +67,9 @@ class Detections(NamedTuple):
 
 
 class Detector:
-    """Mask R-CNN [1]_: propose boxes, tell what is in them, and where.
+    """Propose boxes, tell what is in them, and where: Mask R-CNN.
+
+    The method of [1]_ on a network of :func:`build_mask_rcnn`.
 
     Parameters
     ----------

@@ -110,20 +110,30 @@ class Inputs:
 
     def _read(self, part: str, index: int) -> NDArray[Any]:
         values = np.asanyarray(getattr(self, part)[index])
-        where = f"{self.say(index)} of `{part}`"
         if values.dtype.kind not in "biuf":
             raise TypeError(
-                f"Images must hold real numbers. Got {values.dtype} in {where}."
-                " Convert it first."
+                f"Images must hold real numbers. Got {values.dtype} in"
+                f" {self._where(part, index)}. Convert it first."
             )
         if values.dtype.kind == "f":
-            finite = np.isfinite(values)
+            # Squares of larger numbers are not finite; no model predicts them either.
+            finite = np.abs(values) <= np.finfo(np.float32).max
             if not finite.all():
                 raise ValueError(
-                    f"Images must hold finite numbers. Got {values[~finite][0]} in"
-                    f" {where}. Replace such pixels, or leave the image out."
+                    "Images must hold finite numbers, also in float32. Got"
+                    f" {values[~finite][0]} in {self._where(part, index)}. Replace such"
+                    " pixels, or leave the image out."
                 )
         return values
+
+    def _where(self, part: str, index: int) -> str:
+        """Return the file of an image, whose ending may be its own, or its name."""
+        images = getattr(self, part)
+        if isinstance(images, ImageCollection) and (
+            names := images[index : index + 1].names
+        ):
+            return f"{names[0]} of `{part}`"
+        return f"{self.say(index)} of `{part}`"
 
 
 def check_task(task: Any) -> None:

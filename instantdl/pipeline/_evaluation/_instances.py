@@ -9,14 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from instantdl.metrics import (
-    aggregated_jaccard,
-    aggregated_jaccard_plus,
-    average_precision,
-    instance_f1,
-    match_instances,
-    panoptic_quality,
-)
+from instantdl.metrics._instance import measure_objects
 from instantdl.pipeline._evaluation._inputs import Inputs, blocks
 from instantdl.pipeline._evaluation._notes import notes_on_metrics
 from instantdl.pipeline._evaluation._resampling import (
@@ -30,15 +23,7 @@ from instantdl.pipeline._evaluation._uncertainty import PixelUncertainty
 
 __all__ = ["evaluate_instances"]
 
-_MEASURES: dict[str, Any] = {
-    "f1": instance_f1,
-    "panoptic_quality": panoptic_quality,
-    "aggregated_jaccard": aggregated_jaccard,
-    "aggregated_jaccard_plus": aggregated_jaccard_plus,
-}
 _NUMBERS = ("n_true", "n_predicted", "n_found")
-# Positions of 0.5 and 0.75 in the thresholds of the Data Science Bowl.
-_HALF, _THREE_QUARTERS = 0, 5
 
 
 def evaluate_instances(inputs: Inputs, random_state: Any) -> Evaluation:
@@ -97,23 +82,12 @@ def _look_at(
 
 def _scores(where: str, true: NDArray[Any], pred: NDArray[Any]) -> dict[str, float]:
     try:
-        each: Any = average_precision([true], [pred], per_threshold=True)
+        return measure_objects(true, pred)
     except ValueError as error:
         raise ValueError(
             "Label images must hold whole numbers from 0 on: 0 for the background, and"
             f" one for each object. Got others in {where} ({error})"
         ) from error
-    scores = {
-        "average_precision": float(each.mean()),
-        "average_precision_50": float(each[_HALF]),
-        "average_precision_75": float(each[_THREE_QUARTERS]),
-    }
-    for name, measure in _MEASURES.items():
-        scores[name] = measure([true], [pred])
-    matches = match_instances(true, pred)
-    n_found = len(matches.true)
-    numbers = (n_found + len(matches.missed), n_found + len(matches.spurious), n_found)
-    return scores | dict(zip(_NUMBERS, numbers, strict=True))
 
 
 def _measure(scores: pd.DataFrame, weights: Weights) -> dict[str, Values]:
