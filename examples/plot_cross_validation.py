@@ -50,7 +50,7 @@ plt.show()
 classifier = ImageClassifier(
     network="resnet18",
     filters=8,
-    epochs=12,
+    epochs=9,
     learning_rate=5e-3,
     augmentation=None,
     validation_fraction=0,

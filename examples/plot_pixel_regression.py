@@ -36,7 +36,7 @@ X_test, y_test = light[24:], marker[24:]
 # %%
 # Targets keep their own units: the regressor scales them inside and scales predictions
 # back. The score is Pearson's correlation, the mean over images.
-regressor = PixelRegressor(filters=8, levels=3, epochs=15, random_state=0)
+regressor = PixelRegressor(filters=8, levels=3, epochs=10, random_state=0)
 regressor.fit(X_train, y_train)
 y_pred = regressor.predict(X_test)
 print(f"correlation of the light with the marker {pearson(y_test, X_test):.3f}")

@@ -31,7 +31,7 @@ for part, images, masks in (("train", X_train, y_train), ("test", X_test, y_test
 # stain under one lamp, so a colour means the same in each: ``"dataset"`` scales them all
 # alike, also a tile that has no stain at all.
 segmenter = SemanticSegmenter(
-    filters=8, levels=3, epochs=20, normalization="dataset", random_state=0
+    filters=8, levels=3, epochs=14, normalization="dataset", random_state=0
 )
 segmenter.fit(X_train, y_train)
 plot_learning_curves(segmenter.history_, segmenter.best_epoch_)

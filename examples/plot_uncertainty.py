@@ -21,7 +21,7 @@ from instantdl.plotting import plot_calibration, plot_predictions, plot_risk_cov
 
 X, labels = make_nuclei(32, shape=(96, 96), blur=2, noise=3, random_state=0)
 y = labels > 0
-segmenter = SemanticSegmenter(filters=8, levels=3, epochs=25, random_state=0)
+segmenter = SemanticSegmenter(filters=8, levels=3, epochs=20, random_state=0)
 segmenter.fit(X[:20], y[:20])
 X_test, y_test = X[20:], y[20:]
 
