@@ -9,6 +9,7 @@ comes with scikit-image and on drawn nuclei, and shows images that they have not
 import sys
 
 import numpy as np
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from skimage.color import label2rgb, rgb2hed
 
@@ -16,6 +17,9 @@ from instantdl import InstanceSegmenter, PixelRegressor, SemanticSegmenter
 from instantdl.datasets import load_ihc, make_nuclei
 
 TRAINING = {"time_limit": 60, "random_state": 0}
+STAIN = "staining from grey"
+# Told apart by all: of Okabe and Ito.
+COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
 COLUMNS = ("image", "truth", "prediction", "uncertainty")
 
 
@@ -23,7 +27,7 @@ def main(path):
     rows = {
         "classes of pixels": segment_tissue(),
         "objects": segment_nuclei(),
-        "staining from grey": predict_stain(),
+        STAIN: predict_stain(),
     }
     figure = Figure(figsize=(8, 6.2), layout="constrained")
     for row, axes, (name, pictures) in zip(
@@ -31,7 +35,17 @@ def main(path):
     ):
         for column, axis, picture in zip(COLUMNS, axes, pictures, strict=True):
             colours = "magma" if column == "uncertainty" else "gray"
-            axis.imshow(picture, cmap=colours)
+            scale = {}
+            if name == STAIN and column in ("truth", "prediction"):
+                # Of both alike; a few bright pixels would leave the rest dark.
+                scale = dict(
+                    zip(
+                        ("vmin", "vmax"),
+                        np.percentile(pictures[1], (1, 99.5)),
+                        strict=True,
+                    )
+                )
+            axis.imshow(picture, cmap=colours, **scale)
             axis.set(xticks=[], yticks=[])
             axis.set_title(column if row == 0 else "")
         axes[0].set_ylabel(name)
@@ -48,10 +62,11 @@ def segment_tissue():
 
 def segment_nuclei():
     """Return drawn nuclei, their objects, those that are found, and uncertainty."""
-    X, y = make_nuclei(40, random_state=0)
+    X, y = make_nuclei(40, n_nuclei=(15, 20), random_state=0)
     segmenter = InstanceSegmenter(**TRAINING).fit(X[1:], y[1:])
     labels = segmenter.predict(X[:1])[0]
-    coloured = [label2rgb(one, bg_label=0) for one in (y[0], labels)]
+    colours = [to_rgb(colour) for colour in COLOURS]
+    coloured = [label2rgb(one, bg_label=0, colors=colours) for one in (y[0], labels)]
     return np.squeeze(X[0]), *coloured, segmenter.predict_uncertainty(X[:1])[0]
 
 
