@@ -4,9 +4,9 @@
 
 A small network learns for a minute and predicts all test images; then evaluation,
 figures and page are made anew some times. Nuclei one by one and their foreground (66
-test images of the Data Science Bowl 2018), and classes of red blood cells (100 images).
-Prints a line for each; seconds are medians. `--keep FOLDER` keeps projects and runs,
-and measures those that it finds there.
+test images of the Data Science Bowl 2018), and red blood cells with malaria or without
+(100 images). Prints a line for each; seconds are medians. `--keep FOLDER` keeps
+projects and runs, and measures those that it finds there.
 """
 
 import argparse
@@ -22,10 +22,10 @@ from _data import DATA, report
 
 from instantdl import load
 from instantdl.io import read_image, write_image
-from instantdl.pipeline import evaluate, load_config, run_project, write_report
+from instantdl.pipeline import load_config, run_project, write_report
 from instantdl.pipeline._figures import write_figures
-from instantdl.pipeline._predictions import read_predictions
 from instantdl.pipeline._project import load_part
+from instantdl.pipeline._run import evaluate_results
 from instantdl.pipeline._run_folder import RunFolder
 
 N_TRAIN = 60
@@ -59,17 +59,7 @@ def measure(name, folder, repeats):
     seconds = {"evaluation": [], "figures": [], "page": []}
     for _ in range(repeats):
         began = time.perf_counter()
-        found = read_predictions(model, test.names, run.results)
-        evaluation = evaluate(
-            config.task,
-            test.y,
-            found.y_pred,
-            probability=found.probability,
-            uncertainty=found.uncertainty,
-            names=test.names,
-            classes=getattr(model, "classes_", None),
-        )
-        evaluation.save(run.evaluation)
+        evaluation = evaluate_results(config, model, test, run)
         seconds["evaluation"].append(time.perf_counter() - began)
         began = time.perf_counter()
         write_figures(model, test, run, evaluation)

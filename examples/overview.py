@@ -38,13 +38,8 @@ def main(path):
             scale = {}
             if name == STAIN and column in ("truth", "prediction"):
                 # Of both alike; a few bright pixels would leave the rest dark.
-                scale = dict(
-                    zip(
-                        ("vmin", "vmax"),
-                        np.percentile(pictures[1], (1, 99.5)),
-                        strict=True,
-                    )
-                )
+                low, high = np.percentile(pictures[1], (1, 99.5))
+                scale = {"vmin": low, "vmax": high}
             axis.imshow(picture, cmap=colours, **scale)
             axis.set(xticks=[], yticks=[])
             axis.set_title(column if row == 0 else "")

@@ -2,9 +2,9 @@
 Volumes
 =======
 
-All that segments or predicts pixels in 2D does so in 3D, by the same classes: the number
-of axes of the target tells which it is. The nuclei in these volumes are drawn, and many
-of them touch.
+All that segments or predicts pixels in 2D does so in 3D, by the same classes: the
+number of axes of the target tells which it is. The nuclei in these volumes are drawn,
+and many of them touch.
 """
 
 # %%
@@ -42,6 +42,6 @@ table = segmenter.predict_instances(X_test[:1])[0].table
 print(table.filter(regex="label|score|area|centroid").round(1).head().to_string())
 
 # %%
-# The middle plane of each volume and, below it, the section along the depth. A last axis
-# of one channel tells the figure that these are volumes.
+# The middle plane of each volume and, below it, the section along the depth. A last
+# axis of one channel tells the figure that these are volumes.
 plot_instances(X_test[..., None], y_test, y_pred)

@@ -3,8 +3,8 @@ Augmentation: what is done to an image in training
 ==================================================
 
 An `Augmentation` changes images and their masks at random, anew in every epoch, so that
-a network meets more than was photographed. Which changes are right is known to those who
-know the images: what comes out must be an image that could have been taken.
+a network meets more than was photographed. Which changes are right is known to those
+who know the images: what comes out must be an image that could have been taken.
 
 Here is one image of stained tissue with each change on its own, stronger than one would
 use it.
@@ -49,8 +49,8 @@ def change_by(name, strength):
 
 
 # %%
-# The line is the border of the mask. Changes of place move it along, the others leave it
-# where it is. What comes in from outside is mirrored.
+# The line is the border of the mask. Changes of place move it along, the others leave
+# it where it is. What comes in from outside is mirrored.
 shown = {"as it was": (image, mask)}
 for name, strength in CHANGES.items():
     shown[f"{name}={strength}"] = change_by(name, strength)

@@ -22,7 +22,7 @@ from instantdl.plotting import (
     plot_uncertainty_distribution,
 )
 
-WORDS = "zero one two three four five six seven eight nine".split()
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 X, numbers = load_digits(return_X_y=True)
 X, y = X.reshape(-1, 8, 8), np.array(WORDS)[numbers]
 X_train, X_test, y_train, y_test = train_test_split(

@@ -3,8 +3,8 @@ Cross-validation with groups: how a random split deceives
 =========================================================
 
 Images of one patient, slide or plate resemble each other. If some of them train and
-others test, a network that recognises the patient knows the answer without having learnt
-anything of the disease. `groups` keep each patient on one side.
+others test, a network that recognises the patient knows the answer without having
+learnt anything of the disease. `groups` keep each patient on one side.
 
 To see the difference, here are drawn images in which there is nothing to learn: every
 patient has a stain of its own, and whether it is ill was drawn by lot.
@@ -45,8 +45,8 @@ for axis, image, patient, label in zip(grid.flat, X, patients, y, strict=False):
 plt.show()
 
 # %%
-# A random split puts images of nearly every patient on both sides. The score is the area
-# under the ROC curve, of which 0.5 is guessing.
+# A random split puts images of nearly every patient on both sides. The score is the
+# area under the ROC curve, of which 0.5 is guessing.
 classifier = ImageClassifier(
     network="resnet18",
     filters=8,
@@ -62,9 +62,10 @@ by_image = cross_val_score(
 print("by image:", by_image.round(2), "mean", by_image.mean().round(2))
 
 # %%
-# A split by patient has it judge patients that it has not seen. `groups` are given twice:
-# to the folds, and by ``params`` to `fit`. There they keep patients apart where images
-# are held back to choose the best weights, as by default a tenth is; here none are.
+# A split by patient has it judge patients that it has not seen. `groups` are given
+# twice: to the folds, and by ``params`` to `fit`. There they keep patients apart where
+# images are held back to choose the best weights, as by default a tenth is; here none
+# are.
 by_patient = cross_val_score(
     classifier,
     X,

@@ -2,8 +2,8 @@
 Instance segmentation of touching nuclei
 ========================================
 
-`InstanceSegmenter` gives every object a number, also where objects touch. It learns from
-label images: 0 is the background, 1 to n are the objects.
+`InstanceSegmenter` gives every object a number, also where objects touch. It learns
+from label images: 0 is the background, 1 to n are the objects.
 
 The nuclei are drawn, and every third one lies against another.
 """

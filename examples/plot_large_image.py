@@ -2,10 +2,10 @@
 Large images: tiles leave no seams
 ==================================
 
-An image that is too large for the memory is predicted in tiles. Who cuts it by hand gets
-seams, since a network that sees only a tile does not know what lies beside it. The
-estimators cut with a margin and join the middles, so the size of the tiles decides about
-time and memory, not about the result.
+An image that is too large for the memory is predicted in tiles. Who cuts it by hand
+gets seams, since a network that sees only a tile does not know what lies beside it. The
+estimators cut with a margin and join the middles, so the size of the tiles decides
+about time and memory, not about the result.
 """
 
 # %%
@@ -35,8 +35,8 @@ for side in (100, 320):
     print(f"tiles of {side}: largest difference {np.abs(tiled - whole).max():.1e}")
 
 # %%
-# The same tiles of 320 pixels, cut by hand and predicted as images of their own. Each is
-# scaled by its own darkest and brightest pixels and ends where it was cut.
+# The same tiles of 320 pixels, cut by hand and predicted as images of their own. Each
+# is scaled by its own darkest and brightest pixels and ends where it was cut.
 by_hand = np.empty_like(whole)
 for top in range(0, 960, 320):
     for left in range(0, 960, 320):

@@ -2,9 +2,9 @@
 A whole study from one file
 ===========================
 
-Who does not want to program puts images into folders, writes what to do into one file and
-runs ``instantdl run config.json``. What the command does, `run_project` does in Python:
-train, predict the test images, evaluate them, draw figures and write a report.
+Who does not want to program puts images into folders, writes what to do into one file
+and runs ``instantdl run config.json``. What the command does, `run_project` does in
+Python: train, predict the test images, evaluate them, draw figures and write a report.
 """
 
 # %%

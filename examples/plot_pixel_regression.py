@@ -7,13 +7,13 @@ without staining: it learns from pairs of images what a fluorescent marker would
 where only transmitted light was measured.
 
 Such pairs need a microscope. These ones are drawn: nuclei, which the marker stains, and
-small vesicles, which it does not. Both are transparent, so transmitted light shows where
-their thickness bends and not how thick they are.
+small vesicles, which it does not. Both are transparent, so transmitted light shows
+where their thickness bends and not how thick they are.
 """
 
 # %%
-# The marker shows the nuclei alone. In transmitted light a nucleus is a bright ring with
-# texture, a vesicle a bright dot, and the camera adds noise.
+# The marker shows the nuclei alone. In transmitted light a nucleus is a bright ring
+# with texture, a vesicle a bright dot, and the camera adds noise.
 import numpy as np
 from scipy.ndimage import gaussian_laplace
 
@@ -52,6 +52,6 @@ uncertainty = regressor.predict_uncertainty(X_test[:3])
 plot_regressions(X_test[:3], y_test[:3], y_pred[:3], uncertainty, unit="grey values")
 
 # %%
-# All pixels of the test images at once. Bright nuclei are predicted too dark: where light
-# tells little, the mean is the best guess.
+# All pixels of the test images at once. Bright nuclei are predicted too dark: where
+# light tells little, the mean is the best guess.
 plot_scatter(y_test, y_pred, unit="grey values")

@@ -28,8 +28,8 @@ for part, images, masks in (("train", X_train, y_train), ("test", X_test, y_test
 # %%
 # A small network and few epochs make this page in seconds; for your own images leave
 # them out. Images are scaled one by one unless told otherwise. These are all of one
-# stain under one lamp, so a colour means the same in each: ``"dataset"`` scales them all
-# alike, also a tile that has no stain at all.
+# stain under one lamp, so a colour means the same in each: ``"dataset"`` scales them
+# all alike, also a tile that has no stain at all.
 segmenter = SemanticSegmenter(
     filters=8, levels=3, epochs=14, normalization="dataset", random_state=0
 )
@@ -37,8 +37,8 @@ segmenter.fit(X_train, y_train)
 plot_learning_curves(segmenter.history_, segmenter.best_epoch_)
 
 # %%
-# The Jaccard index is the area that truth and prediction share, as a part of what either
-# marks. `score` gives it over all pixels, `jaccard` also for each image.
+# The Jaccard index is the area that truth and prediction share, as a part of what
+# either marks. `score` gives it over all pixels, `jaccard` also for each image.
 y_pred = segmenter.predict(X_test)
 print(f"Jaccard index {segmenter.score(X_test, y_test):.3f}")
 print("of each image:", jaccard(y_test, y_pred, per_image=True).round(3))

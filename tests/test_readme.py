@@ -29,6 +29,15 @@ def test_the_example_of_objects_runs(tmp_path, capsys):
     assert "existence" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_the_example_of_values_runs(capsys):
+    example = next(text for text in EXAMPLES if "PixelRegressor" in text)
+    found = {}
+    exec(example.replace("time_limit=60", "time_limit=3"), found)
+    assert found["error"].shape == found["y"][found["test"]].shape
+    assert "(8, 128, 128)" in capsys.readouterr().out
+
+
 def test_commands_stand_alone_on_one_line():
     commands = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
     assert len(commands) == 2

@@ -29,6 +29,7 @@ from instantdl._compat import (
 from instantdl.estimators._callbacks import CallbackListener
 from instantdl.estimators._pretrained import transfer_weights
 from instantdl.estimators._saving import save_model
+from instantdl.estimators._survey import regular_sample
 from instantdl.exceptions import InstantDLWarning, ModelFileError
 from instantdl.images import Augmentation, CheckedImages, Normalizer, check_images
 
@@ -278,7 +279,8 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
             if name not in told
         }
         shapes = [images.shape(i) for i in range(len(images))]
-        pixels = [_some_pixels(images[i]) for i in (0, len(images) - 1)]
+        ends = images[0], images[len(images) - 1]
+        pixels = [image[regular_sample(image.shape[:-1])] for image in ends]
         hashed = hashlib.sha256(repr((type(self), parameters, shapes)).encode())
         for values in (*pixels, *told_apart_by):
             hashed.update(np.ascontiguousarray(values).tobytes())
@@ -494,12 +496,6 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.target_tags.required = True
         return tags
-
-
-def _some_pixels(image: NDArray[Any]) -> NDArray[Any]:
-    """Return a regular sample of an image's pixels, at most some 64 along an axis."""
-    steps = [max(1, length // 64) for length in image.shape[:-1]]
-    return image[tuple(slice(None, None, step) for step in steps)]
 
 
 def now() -> float:

@@ -134,15 +134,11 @@ class ImageKinds:
         What would be alone goes by that other property only: of a single image none
         can be held back.
         """
-        codes = self.codes.copy()
-        for _ in range(2):
-            pairs = np.stack([others, codes], axis=-1)
-            _, strata, counts = np.unique(
-                pairs, axis=0, return_inverse=True, return_counts=True
-            )
-            strata = strata.ravel()
-            codes[counts[strata] < 2] = self._commonest()
-        return strata
+        strata, counts = _number_pairs(others, self.codes)
+        values, frequencies = np.unique(self.codes, return_counts=True)
+        commonest = values[frequencies.argmax()]
+        codes = np.where(counts[strata] < 2, commonest, self.codes)
+        return _number_pairs(others, codes)[0]
 
     def emphasis(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         """Return how often each of some images is shown, as often as a common one.
@@ -156,9 +152,21 @@ class ImageKinds:
         rarity = counts.max(initial=1) / counts
         return np.minimum(np.sqrt(rarity), _MOST_EMPHASIS)[codes]
 
-    def _commonest(self) -> int:
-        values, counts = np.unique(self.codes, return_counts=True)
-        return int(values[counts.argmax()])
+
+def regular_sample(shape: Sequence[int]) -> tuple[slice, ...]:
+    """Return which pixels of an image to look at: some 64 to 127 along an axis.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Spatial size of the image.
+
+    Returns
+    -------
+    tuple of slice
+        All pixels of an axis that is shorter.
+    """
+    return tuple(slice(None, None, max(1, length // 64)) for length in shape)
 
 
 def survey_kinds(images: Any, masks: Any, background: Any = 0) -> ImageKinds:
@@ -184,8 +192,7 @@ def survey_kinds(images: Any, masks: Any, background: Any = 0) -> ImageKinds:
     codes = []
     for index, mask in enumerate(masks):
         image = images[index]
-        steps = [max(1, length // 64) for length in mask.shape]
-        chosen = tuple(slice(None, None, step) for step in steps)
+        chosen = regular_sample(mask.shape)
         pixels, marked = image[chosen].astype(np.float32), mask[chosen] != background
         low, high = np.percentile(pixels, [1, 99])
         pixels = np.clip((pixels - low) / max(high - low, 1e-9), 0, 1)
@@ -322,6 +329,17 @@ def find_directed_axes(centres: NDArray[np.float64]) -> tuple[int, ...]:
             np.flatnonzero((mean > 0.02) & (mean > deviation) & (p < 0.001)).tolist()
         )
     return tuple(sorted(directed))
+
+
+def _number_pairs(one: NDArray[Any], other: NDArray[Any]) -> tuple[NDArray, NDArray]:
+    """Return a number for each pair of codes, and how often each number is there."""
+    _, numbers, counts = np.unique(
+        np.stack([one, other], axis=-1),
+        axis=0,
+        return_inverse=True,
+        return_counts=True,
+    )
+    return numbers.ravel(), counts
 
 
 def _count_borders(mask: NDArray) -> float:

@@ -22,7 +22,7 @@ __all__ = [
     "aggregated_jaccard_plus",
     "average_precision",
     "instance_f1",
-    "measure_objects",
+    "measure_instances",
     "panoptic_quality",
 ]
 
@@ -368,7 +368,7 @@ def aggregated_jaccard_plus(
     return _as_result(values[..., 0])
 
 
-def measure_objects(y_true: NDArray[Any], y_pred: NDArray[Any]) -> dict[str, float]:
+def measure_instances(y_true: NDArray[Any], y_pred: NDArray[Any]) -> dict[str, float]:
     """Return all measures of one image, whose objects are compared once.
 
     Parameters
@@ -392,9 +392,9 @@ def measure_objects(y_true: NDArray[Any], y_pred: NDArray[Any]) -> dict[str, flo
     Examples
     --------
     >>> import numpy as np
-    >>> from instantdl.metrics._instance import measure_objects
+    >>> from instantdl.metrics._instance import measure_instances
     >>> y_true = np.array([[1, 1, 1, 0, 2, 2]])
-    >>> found = measure_objects(y_true, np.array([[1, 1, 0, 0, 0, 0]]))
+    >>> found = measure_instances(y_true, np.array([[1, 1, 0, 0, 0, 0]]))
     >>> found["average_precision_50"], found["n_true"], found["n_found"]
     (0.5, 2, 1)
     """

@@ -182,6 +182,36 @@ def _evaluate(
     if test.y is None or not config.evaluation:
         return None
     log.say("Comparing with the targets.")
+    evaluation = evaluate_results(config, model, test, folder)
+    for note in evaluation.notes:
+        log.say(f"Note: {note}")
+    return evaluation
+
+
+def evaluate_results(
+    config: RunConfig, model: Any, test: ProjectPart, folder: RunFolder
+) -> Evaluation:
+    """Compare the results that lie in a run's folder with the targets, and save that.
+
+    Parameters
+    ----------
+    config : RunConfig
+        What was run.
+
+    model : estimator
+        Whose results they are.
+
+    test : ProjectPart
+        Test images with targets.
+
+    folder : RunFolder
+        Holds the results, and gets the evaluation.
+
+    Returns
+    -------
+    Evaluation
+        What was found.
+    """
     found = read_predictions(model, test.names, folder.results)
     evaluation = evaluate(
         config.task,
@@ -193,8 +223,6 @@ def _evaluate(
         classes=getattr(model, "classes_", None),
         random_state=config.random_state,
     )
-    for note in evaluation.notes:
-        log.say(f"Note: {note}")
     evaluation.save(folder.evaluation)
     return evaluation
 

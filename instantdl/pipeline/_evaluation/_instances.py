@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from instantdl.metrics._instance import measure_objects
+from instantdl.metrics._instance import measure_instances
 from instantdl.pipeline._evaluation._inputs import Inputs, blocks
 from instantdl.pipeline._evaluation._notes import notes_on_metrics
 from instantdl.pipeline._evaluation._resampling import (
@@ -82,7 +82,7 @@ def _look_at(
 
 def _scores(where: str, true: NDArray[Any], pred: NDArray[Any]) -> dict[str, float]:
     try:
-        return measure_objects(true, pred)
+        return measure_instances(true, pred)
     except ValueError as error:
         raise ValueError(
             "Label images must hold whole numbers from 0 on: 0 for the background, and"
