@@ -1,6 +1,7 @@
 """Tiny data with fixed seeds, made once and read-only, and where real data lies."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,14 @@ def _discs(n_samples: int, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarr
     for array in (images, masks):
         array.setflags(write=False)
     return images[..., np.newaxis], masks
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _networks_are_kept() -> Iterator[None]:
+    """Keep all the tiny networks: tracing them takes most of the tests' time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("instantdl.training._network._MAX_CACHED", 64)
+        yield
 
 
 @pytest.fixture(scope="session")

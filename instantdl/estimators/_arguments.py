@@ -1,5 +1,6 @@
 """Checks of what `fit` is given and of what a file holds."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,44 +10,6 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, column_or_1d
 
 _MAX_LENGTH = 2**20
-
-
-def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64]:
-    """Check one weight per image.
-
-    Parameters
-    ----------
-    sample_weight : array-like of shape (n_samples,) or None
-        None is 1 for each.
-
-    n_samples : int
-        Number of images.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        In float64.
-
-    Raises
-    ------
-    ValueError
-        If they are not one finite number >= 0 per image, or all 0.
-    """
-    if sample_weight is None:
-        return np.ones(n_samples)
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape != (n_samples,):
-        raise ValueError(
-            "`sample_weight` must have shape (n_samples,), one number per image. Got "
-            f"shape {weight.shape} for {n_samples} images. Put weights of classes "
-            "into `class_weight`."
-        )
-    if not np.isfinite(weight).all() or (weight < 0).any() or not weight.any():
-        raise ValueError(
-            "`sample_weight` must hold finite numbers >= 0, not zero for all images. "
-            f"Got values from {weight.min()} to {weight.max()}."
-        )
-    return weight
 
 
 def check_labels(y: Any, n_samples: int) -> tuple[NDArray[Any], NDArray[np.int32]]:
@@ -101,6 +64,8 @@ def _of_one_type(labels: NDArray[Any]) -> NDArray[Any]:
     """Turn objects that are numbers into numbers; refuse what cannot be sorted."""
     if labels.dtype.kind == "T":  # numpy's strings of any length
         labels = labels.astype(object)
+    if labels.dtype.kind == "S":  # bytes, as HDF5 files have them
+        labels = labels.astype(str)
     if labels.dtype.kind != "O" or all(isinstance(label, str) for label in labels):
         return labels
     types = sorted({type(label).__name__ for label in labels})
@@ -122,8 +87,9 @@ def weights_of_classes(
     Parameters
     ----------
     class_weight : dict, "balanced" or None
-        A dict from classes to weights; a class that is left out has 1. "balanced" is
-        inversely proportional to `counts`, None is 1 for each.
+        A dict from classes to weights, or from these as text, as JSON has them; a
+        class that is left out has 1. "balanced" is inversely proportional to `counts`,
+        and 1 where these are 0. None is 1 for each.
 
     classes : ndarray of shape (n_classes,)
         Those of the target.
@@ -144,9 +110,16 @@ def weights_of_classes(
     if class_weight is None:
         return np.ones(len(classes))
     if not isinstance(class_weight, dict):
-        counts = np.maximum(counts, 1)
-        return counts.sum() / (len(counts) * counts)
+        weights = np.ones(len(classes))
+        seen = counts[counts > 0]
+        weights[counts > 0] = seen.sum() / (len(seen) * seen)
+        return weights
     known = classes.tolist()
+    by_text = {str(one): one for one in known}
+    class_weight = {
+        by_text.get(key, key) if isinstance(key, str) else key: weight
+        for key, weight in class_weight.items()
+    }
     unknown = [key for key in class_weight if key not in known]
     if unknown:
         raise ValueError(
@@ -256,3 +229,55 @@ def is_shape(value: Any, rank: int, least: int) -> bool:
         and len(value) == rank
         and all(type(one) is int and least <= one <= _MAX_LENGTH for one in value)
     )
+
+
+def drop_weightless(
+    weight: NDArray[np.float64], groups: NDArray[Any] | None, *data: Any
+) -> tuple[Any, ...]:
+    """Leave images without weight out, as if they were not there.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_samples,)
+        Of each image.
+
+    groups : ndarray of shape (n_samples,) or None
+        What each belongs to.
+
+    *data : arrays or sequences with `take`
+        Images and targets.
+
+    Returns
+    -------
+    weight, groups, *data
+        Of the other images.
+    """
+    kept = np.flatnonzero(weight)
+    if len(kept) == len(weight):
+        return weight, groups, *data
+    groups = None if groups is None else groups[kept]
+    return weight[kept], groups, *(part.take(kept) for part in data)
+
+
+def function_name(network: Any) -> str:
+    """Return what a network is called, in files and where fits are told apart.
+
+    Parameters
+    ----------
+    network : str or callable
+        A name stays as it is.
+
+    Returns
+    -------
+    str
+        Module and name of a function, with the arguments of a partial one; of another
+        object those of its class.
+    """
+    if isinstance(network, str):
+        return network
+    if isinstance(network, functools.partial):
+        given = [*map(repr, network.args)]
+        given += [f"{key}={value!r}" for key, value in network.keywords.items()]
+        return f"{function_name(network.func)}({', '.join(given)})"
+    named = network if hasattr(network, "__qualname__") else type(network)
+    return f"{named.__module__}:{named.__qualname__}"

@@ -26,6 +26,7 @@ from instantdl._compat import (
     start_callbacks,
     validate_parameter_constraints,
 )
+from instantdl.estimators._arguments import function_name
 from instantdl.estimators._callbacks import CallbackListener
 from instantdl.estimators._pretrained import transfer_weights
 from instantdl.estimators._saving import save_model
@@ -274,7 +275,7 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
         if not isinstance(self.pretrained, str):
             told.add("pretrained")
         parameters = {
-            name: getattr(value, "__qualname__", value)
+            name: function_name(value) if name == "network" else value
             for name, value in self.get_params(deep=False).items()
             if name not in told
         }
@@ -403,6 +404,7 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
                 emphasis=data.emphasis,
             )
             batches.batch_size = self._chosen_batch_size(len(batches))
+            weights = self._initial_weights(network, seeds[0])
             state = fit_network(
                 network,
                 batches,
@@ -420,11 +422,17 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
                     time_limit=self.time_limit,
                     started=started,
                 ),
-                weights=self._initial_weights(network, seeds[0]),
+                weights=weights,
                 class_weight=data.class_weight,
                 logs=self._logs(),
                 checkpoint=self._checkpoint(
-                    data.images, data.weight, data.training, seeds, *told_apart_by
+                    data.images,
+                    *(data.weight, data.training, seeds, *told_apart_by),
+                    *(
+                        weights
+                        if self.warm_start or self.pretrained is not None
+                        else []
+                    ),
                 ),
                 listeners=listeners,
             )
@@ -440,7 +448,7 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
             encode=data.encode,
             normalizer=self.normalizer_,
             patch_shape=data.patch_shape,
-            sample_weight=data.weight[indices],
+            sample_weight=data.weight[indices] / data.weight[data.training].mean(),
             finish=data.finish,
         )
 

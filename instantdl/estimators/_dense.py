@@ -1,7 +1,9 @@
 """What estimators with one value per pixel share: the U-Net, patches and tiles."""
 
 import itertools
+import random
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -65,6 +67,7 @@ class DenseEstimator(BaseImageEstimator):
         "strides_": [tuple],
         "margin_": [tuple],
         "directed_axes_": [tuple],
+        "resized_to_": [tuple, None],
     }
 
     _auto_augmentation = _AUTO_AUGMENTATION
@@ -73,6 +76,7 @@ class DenseEstimator(BaseImageEstimator):
     margin_: tuple[int, ...]
     patch_shape_: tuple[int, ...]
     directed_axes_: tuple[int, ...]
+    resized_to_: tuple[int, ...] | None
 
     def _settle_patches(
         self,
@@ -97,7 +101,8 @@ class DenseEstimator(BaseImageEstimator):
         if geometry is not None:
             self.strides_, self.margin_ = geometry
         elif callable(self.network):
-            network = self._build_network(n_outputs)()
+            with _same_randomness():
+                network = self._build_network(n_outputs)()
             stride, self.margin_ = measure_network(network, n_outputs=n_outputs)
             self.strides_ = (stride,)
         else:
@@ -112,6 +117,7 @@ class DenseEstimator(BaseImageEstimator):
             pairs = zip(sizes[-1], step, strict=True)
             sizes.append(tuple(size // factor for size, factor in pairs))
         self.precision_ = choose_precision(self.precision, level_sizes=sizes)
+        self.resized_to_ = None
 
     def _n_filters(self) -> int:
         return int(self.filters)
@@ -130,6 +136,12 @@ class DenseEstimator(BaseImageEstimator):
             raise ModelFileError(
                 "patch_shape_, margin_ and strides_ must hold one int per axis. Got "
                 f"{self.patch_shape_!r:.60}, {self.margin_!r:.60}, {steps!r:.60}."
+            )
+        resized = self.resized_to_
+        if resized is not None and not is_shape(resized, self.spatial_ndim_in_, 1):
+            raise ModelFileError(
+                "resized_to_ must be None or hold one int of 1 or more per axis. Got "
+                f"{resized!r:.60}."
             )
 
     def _wanted_patch(self, shapes: NDArray[Any], rank: int, width: float) -> list[int]:
@@ -237,7 +249,9 @@ class DenseEstimator(BaseImageEstimator):
             tile_shape = self._auto_tile()
         else:
             tile_shape = check_shape(self.tile_shape, rank, "tile_shape")
-        return Tiling(self._total_stride(rank), self.margin_, tuple(tile_shape))
+        return Tiling(
+            self._total_stride(rank), self.margin_, tuple(tile_shape), self.patch_shape_
+        )
 
     def _collect(
         self,
@@ -324,3 +338,14 @@ def join_parts(
                 whole = np.empty(shape, np.float32)
             whole[part.place] = part.values
         yield number, whole
+
+
+@contextmanager
+def _same_randomness() -> Iterator[None]:
+    """Let Keras draw the same weights always, and leave Python's generator alone."""
+    state = random.getstate()
+    random.seed(0)
+    try:
+        yield
+    finally:
+        random.setstate(state)

@@ -13,8 +13,8 @@ from instantdl._compat import Interval, StrOptions, with_callbacks
 from instantdl.estimators._arguments import (
     check_groups,
     check_labels,
-    check_sample_weight,
     check_shape,
+    drop_weightless,
     is_shape,
     weights_of_classes,
 )
@@ -32,6 +32,7 @@ from instantdl.images import (
     CheckedImages,
     ResizedImages,
     check_images,
+    check_sample_weight,
     common_shape,
 )
 from instantdl.metrics import roc_auc
@@ -316,7 +317,7 @@ collection
             A label for each image: strings, integers or bool, of two or more classes.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each image in the loss.
+            Weight of each image in the loss; those of 0 are left out.
 
         groups : array-like of shape (n_samples,), default=None
             For example patients; the images of a group are all trained on or all
@@ -341,12 +342,11 @@ collection
         classes, codes = check_labels(y, len(images))
         weight = check_sample_weight(sample_weight, len(images))
         groups = check_groups(groups, len(images))
+        weight, groups, images, codes = drop_weightless(weight, groups, images, codes)
         training, validation = self._split(codes, groups, seeds[1], keep_strata=True)
         counts = np.bincount(codes[training], minlength=len(classes))
         # By image and not in the loss: a batch may be too small to hold all classes.
-        by_class = weights_of_classes(self.class_weight, classes, counts)
-        weight = weight * by_class[codes]
-        weight /= weight[training].mean() or 1
+        weight = weight * weights_of_classes(self.class_weight, classes, counts)[codes]
         self._settle(images, classes, training, seeds)
         data = TrainingData(
             images=self._resized(images),
@@ -396,11 +396,10 @@ collection
                     "Set warm_start=False."
                 )
             return
-        image_shape = self._chosen_image_shape(images)
+        self.image_shape_ = self._chosen_image_shape(images)
         self._settle_images(images.take(training), seeds[3])
         self.n_channels_in_ = images.n_channels
         self.classes_ = classes
-        self.image_shape_ = image_shape
         depthwise = self.network == "efficientnet_lite0"
         self.precision_ = choose_precision(self.precision, depthwise=depthwise)
 
@@ -479,10 +478,7 @@ collection
                 self.optimizer,
             ),
             build=self._build_network,
-            loss=build_loss(
-                self.loss, label_smoothing=self.label_smoothing, per_image=True
-            ),
-            judge=build_loss(self.loss, label_smoothing=self.label_smoothing),
+            loss=build_loss(self.loss, label_smoothing=self.label_smoothing),
             activate=class_probabilities,
             summarise=class_votes,
             optimizer=self.optimizer,
@@ -508,8 +504,8 @@ collection
         sklearn.exceptions.NotFittedError
             Before `fit`.
         """
-        probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
+        proba = self.predict_proba(X)  # first, as it tells whether there was a fit
+        return self.classes_[proba.argmax(axis=1)]
 
     def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Return the probability of each class for every image.
@@ -577,7 +573,7 @@ collection
             uncertainty = uncertainty_of(values[:, : n_classes + 1], kind)
         return uncertainty.astype(np.float32)
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the area under the receiver operating characteristic.
 
         Parameters
@@ -589,6 +585,9 @@ collection
         y : array-like of shape (n_samples,)
             Their true labels, of values in `classes_`.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each image counts. None is 1 for each.
+
         Returns
         -------
         float
@@ -596,5 +595,5 @@ collection
             classes, each against the rest. Classes of no image are left out, with a
             warning; nan if all images are of one class.
         """
-        y = column_or_1d(y, warn=True)
-        return roc_auc(y, self.predict_proba(X), labels=self.classes_)
+        true, proba = column_or_1d(y, warn=True), self.predict_proba(X)
+        return roc_auc(true, proba, labels=self.classes_, sample_weight=sample_weight)

@@ -18,7 +18,7 @@ from instantdl.estimators._instance_tables import (
 from instantdl.estimators._object_classes import only_class, split_classes
 from instantdl.estimators._uncertainty import check_kind, mean_summary, uncertainty_of
 from instantdl.exceptions import ModelFileError
-from instantdl.images import CheckedImages
+from instantdl.images import CheckedImages, check_sample_weight
 from instantdl.metrics import average_precision
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class InstancePredictor(DenseEstimator):
             result[number] = uncertainty_of(summary, kind).astype(np.float32)
         return result
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the mean average precision of the Data Science Bowl 2018.
 
         Parameters
@@ -213,6 +213,9 @@ class InstancePredictor(DenseEstimator):
         y : array-like of shape (n_samples, *spatial), list or collection
             Their true label images, or pairs as for `fit`.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each image counts in the mean. None is 1 for each.
+
         Returns
         -------
         float
@@ -221,8 +224,18 @@ class InstancePredictor(DenseEstimator):
             classes, that of each class's objects, then the mean over classes.
         """
         labels, mappings = split_classes(y)
+        weight = check_sample_weight(sample_weight, len(labels))
         if mappings is None or self._n_classes() == 1:
-            return float(average_precision(labels, self.predict(X)))
+            each = average_precision(labels, self.predict(X), per_image=True)
+            return float(np.average(each, weights=sample_weight))
+        kinds = {kind for mapping in mappings for kind in mapping.values()}
+        unknown = sorted(kinds - set(self.classes_.tolist()), key=str)
+        if unknown:
+            raise ValueError(
+                "Classes of objects must be those of the fit, "
+                f"{self.classes_.tolist()}. Got {unknown} as well. Leave such objects "
+                "out."
+            )
         found = self.predict_instances(X)
         scores = []
         for wanted in self.classes_.tolist():
@@ -231,8 +244,9 @@ class InstancePredictor(DenseEstimator):
             mine = [only_class(one.labels, one.classes(), wanted) for one in found]
             # An image without objects of a class says nothing of that class.
             each = average_precision(true, mine, empty=np.nan, per_image=True)
-            scores.append(np.asarray(each))
-        known = [
-            row[~np.isnan(row)].mean() for row in scores if not np.isnan(row).all()
-        ]
-        return float(np.mean(known)) if known else 1.0
+            known = ~np.isnan(each)
+            if weight[known].any():
+                scores.append(
+                    np.average(np.asarray(each)[known], weights=weight[known])
+                )
+        return float(np.mean(scores)) if scores else 1.0

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instantdl._compat import Interval, StrOptions, with_callbacks
-from instantdl.estimators._arguments import check_groups, check_sample_weight
+from instantdl.estimators._arguments import check_groups, drop_weightless
 from instantdl.estimators._base import TrainingData, now
 from instantdl.estimators._dense import DenseEstimator
 from instantdl.estimators._instance_methods import METHODS
@@ -25,7 +25,12 @@ from instantdl.estimators._survey import (
     survey_kinds,
     survey_masks,
 )
-from instantdl.images import CheckedImages, as_spacing, check_images_and_masks
+from instantdl.images import (
+    CheckedImages,
+    as_spacing,
+    check_images_and_masks,
+    check_sample_weight,
+)
 
 # Of the images held back, so many are grown into objects to choose thresholds.
 _MOST_TUNED = 32
@@ -200,6 +205,9 @@ default="percentile"
     margin_ : tuple of int
         Pixels around a tile that the network sees besides.
 
+    resized_to_ : tuple of int or None
+        Size that a run of `instantdl.pipeline` has resized the images to.
+
     precision_ : str
         The Keras dtype policy in use.
 
@@ -359,7 +367,7 @@ default="percentile"
             number.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each image in the loss.
+            Weight of each image in the loss; those of 0 are left out.
 
         groups : array-like of shape (n_samples,), default=None
             For example patients; the images of a group are all trained on or all
@@ -389,6 +397,7 @@ default="percentile"
             labels = CodedLabels(labels, mappings, classes)
         weight = check_sample_weight(sample_weight, len(images))
         groups = check_groups(groups, len(images))
+        weight, groups, images, labels = drop_weightless(weight, groups, images, labels)
         survey = survey_masks(labels, seeds[2], instances=True)
         kinds = survey_kinds(images, labels)
         sizes = measure_objects(labels)

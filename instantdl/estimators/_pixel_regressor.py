@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 
 from instantdl._compat import Interval, Options, StrOptions, with_callbacks
-from instantdl.estimators._arguments import check_groups, check_sample_weight
+from instantdl.estimators._arguments import check_groups, drop_weightless
 from instantdl.estimators._base import TrainingData, now
 from instantdl.estimators._dense import DenseEstimator
 from instantdl.estimators._survey import survey_values
@@ -21,6 +21,7 @@ from instantdl.images import (
     CheckedTargets,
     Normalizer,
     check_images_and_targets,
+    check_sample_weight,
 )
 from instantdl.metrics import pearson
 
@@ -199,6 +200,9 @@ default="auto"
     margin_ : tuple of int
         Pixels around a tile that the network sees besides.
 
+    resized_to_ : tuple of int or None
+        Size that a run of `instantdl.pipeline` has resized the images to.
+
     precision_ : str
         The Keras dtype policy in use.
 
@@ -332,7 +336,7 @@ default="auto"
             One image of real values per image, of the same size, in any units.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each image in the loss.
+            Weight of each image in the loss; those of 0 are left out.
 
         groups : array-like of shape (n_samples,), default=None
             For example patients; the images of a group are all trained on or all
@@ -358,6 +362,9 @@ default="auto"
         )
         weight = check_sample_weight(sample_weight, len(images))
         groups = check_groups(groups, len(images))
+        weight, groups, images, targets = drop_weightless(
+            weight, groups, images, targets
+        )
         self._settle(images, targets, seeds)
         strata = np.zeros(len(images), int)
         images, targets, training, validation = self._hold_back(
@@ -430,7 +437,7 @@ default="auto"
 
     def _network_spec(self) -> "NetworkSpec":
         from instantdl import training
-        from instantdl.networks import build_regression_loss
+        from instantdl.networks import build_regression_loss, judge_variance
 
         n_outputs, variance = self._n_outputs(), self.predict_variance
         activate, summarise = training.real_values, training.value_moments
@@ -441,6 +448,7 @@ default="auto"
             key=("pixels", self.loss, variance, *self._network_key(n_outputs)),
             build=self._build_network(n_outputs),
             loss=build_regression_loss(self.loss, predict_variance=variance),
+            judge=judge_variance if variance else None,
             activate=activate,
             summarise=summarise,
             optimizer=self.optimizer,
@@ -550,7 +558,7 @@ default="auto"
             )
         return kind
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return Pearson's correlation, the mean over images.
 
         Parameters
@@ -561,6 +569,9 @@ default="auto"
         y : array-like of shape (n_samples, *spatial[, n_targets]), list or collection
             Their true values.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much each image counts in the mean. None is 1 for each.
+
         Returns
         -------
         float
@@ -568,8 +579,10 @@ default="auto"
             truth or prediction is constant counts as 0.
         """
         predicted = self.predict(X)
+        check_sample_weight(sample_weight, len(predicted))
         if self.n_targets_ is None:
-            return float(np.mean(pearson(y, predicted, per_image=True)))
+            each = pearson(y, predicted, per_image=True)
+            return float(np.average(each, weights=sample_weight))
         targets = [np.asarray(target) for target in y]  # files are read once
         correlations: list[Any] = [
             pearson(
@@ -579,4 +592,5 @@ default="auto"
             )
             for channel in range(self.n_targets_)
         ]
-        return float(np.mean(correlations))
+        each = np.mean(correlations, axis=0)
+        return float(np.average(each, weights=sample_weight))

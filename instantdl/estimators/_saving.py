@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instantdl._version import __version__
+from instantdl.estimators._arguments import function_name
 from instantdl.exceptions import InstantDLError, ModelFileError
 from instantdl.images import Augmentation, Normalizer
 
@@ -278,7 +279,7 @@ def _encode(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if callable(value):
-        return {"__function__": f"{value.__module__}:{value.__qualname__}"}
+        return {"__function__": function_name(value)}
     raise TypeError(
         "A parameter must be a plain value to be saved. Got "
         f"{type(value).__name__} {value!r}."

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instantdl._compat import Interval, StrOptions, with_callbacks
-from instantdl.estimators._arguments import check_groups, check_sample_weight
+from instantdl.estimators._arguments import check_groups, drop_weightless
 from instantdl.estimators._base import TrainingData, now
 from instantdl.estimators._dense import DenseEstimator
 from instantdl.estimators._survey import MaskSurvey, survey_kinds, survey_masks
@@ -19,6 +19,7 @@ from instantdl.images import (
     CheckedImages,
     CheckedMasks,
     check_images_and_masks,
+    check_sample_weight,
 )
 from instantdl.metrics import jaccard
 
@@ -182,6 +183,9 @@ default="percentile"
     margin_ : tuple of int
         Pixels around a tile that the network sees besides.
 
+    resized_to_ : tuple of int or None
+        Size that a run of `instantdl.pipeline` has resized the images to.
+
     precision_ : str
         The Keras dtype policy in use.
 
@@ -312,7 +316,7 @@ default="percentile"
             One mask per image: integers or booleans, at least two different values.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each image in the loss.
+            Weight of each image in the loss; those of 0 are left out.
 
         groups : array-like of shape (n_samples,), default=None
             For example patients; the images of a group are all trained on or all
@@ -336,6 +340,7 @@ default="percentile"
         images, masks = check_images_and_masks(X, y, n_channels=n_channels)
         weight = check_sample_weight(sample_weight, len(images))
         groups = check_groups(groups, len(images))
+        weight, groups, images, masks = drop_weightless(weight, groups, images, masks)
         survey = survey_masks(masks, seeds[2])
         self._settle(images, masks, survey, seeds)
         kinds = survey_kinds(images, masks, self.classes_[0])
@@ -564,7 +569,7 @@ default="percentile"
                 dtype=np.float32,
             )
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the Jaccard index, pooled over all pixels of all images.
 
         Parameters
@@ -575,10 +580,17 @@ default="percentile"
         y : array-like of shape (n_samples, *spatial), list or collection
             Their true masks, of values in `classes_`.
 
+        sample_weight : array-like of shape (n_samples,), default=None
+            How much the pixels of each image count. None is 1 for each.
+
         Returns
         -------
         float
             In [0, 1], higher is better: of the foreground with two classes, else
-            the mean over all classes.
+            the mean over the classes that are in truth or prediction.
         """
-        return float(jaccard(y, self.predict(X), labels=self.classes_))
+        masks, classes = self.predict(X), self.classes_
+        empty = np.nan if len(classes) > 2 else 1.0
+        return float(
+            jaccard(y, masks, labels=classes, empty=empty, sample_weight=sample_weight)
+        )

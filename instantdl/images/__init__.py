@@ -8,7 +8,7 @@ from instantdl.images._checks import (
     check_images_and_masks,
 )
 from instantdl.images._collection import ImageCollection
-from instantdl.images._crops import Crops, split_ends
+from instantdl.images._crops import Crops, split_ends, whole_of
 from instantdl.images._detections import DetectedObjects, join_detections
 from instantdl.images._instance_maps import grow_instances, object_cores
 from instantdl.images._labels import (
@@ -31,6 +31,7 @@ from instantdl.images._tiling import (
     split_tiles,
     tile_slices,
 )
+from instantdl.images._weights import check_sample_weight
 
 __all__ = [
     "Augmentation",
@@ -48,6 +49,7 @@ __all__ = [
     "check_images",
     "check_images_and_masks",
     "check_images_and_targets",
+    "check_sample_weight",
     "common_shape",
     "fill_polygon",
     "grow_instances",
@@ -65,4 +67,5 @@ __all__ = [
     "split_ends",
     "split_tiles",
     "tile_slices",
+    "whole_of",
 ]

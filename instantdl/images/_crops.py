@@ -8,7 +8,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Crops", "split_ends"]
+__all__ = ["Crops", "split_ends", "whole_of"]
 
 Window = tuple[slice, ...]
 
@@ -54,6 +54,22 @@ class Crops(Sequence[NDArray[Any]]):
         image: NDArray[Any] = self._images[number]
         return image[window]
 
+    def whole(self, position: int) -> NDArray[Any]:
+        """Return the image that a crop is a part of.
+
+        Parameters
+        ----------
+        position : int
+            Of the crop.
+
+        Returns
+        -------
+        ndarray
+            The whole image.
+        """
+        image: NDArray[Any] = self._images[self._windows[position][0]]
+        return image
+
     def take(self, positions: Iterable[int]) -> Crops:
         """Return some of the crops, without reading them.
 
@@ -84,6 +100,37 @@ class Crops(Sequence[NDArray[Any]]):
         """
         _, window = self._windows[index]
         return tuple(axis.stop - axis.start for axis in window)
+
+
+def whole_of(images: Any, position: int, image: NDArray[Any]) -> NDArray[Any]:
+    """Return the image that an item of a sequence is, or is a part of.
+
+    Parameters
+    ----------
+    images : sequence of ndarray
+        Whole images, or `Crops`.
+
+    position : int
+        Of the item.
+
+    image : ndarray
+        The item.
+
+    Returns
+    -------
+    ndarray
+        `image` itself where it is not cut out of another.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.images import Crops, check_images, whole_of
+    >>> images = check_images(np.zeros((1, 9, 5)), spatial_ndim=2)
+    >>> crops = Crops(images, [(0, (slice(0, 4), slice(0, 5)))])
+    >>> whole_of(crops, 0, crops[0]).shape, whole_of(images, 0, images[0]).shape
+    ((9, 5, 1), (9, 5, 1))
+    """
+    return images.whole(position) if isinstance(images, Crops) else image
 
 
 def split_ends(

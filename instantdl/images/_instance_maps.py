@@ -47,10 +47,11 @@ def object_cores(
     Notes
     -----
     A pixel's depth is its distance to the next one that is not in the object. From 0.4
-    of the greatest depth on it is in the core, if it is not on the border. Where a
-    thin place would cut the core into parts, 0.2 and then all but the border are tried,
-    and at last the largest part is taken: a core is always one part. Objects of no
-    depth are all core. What is cut off by the image's border goes on beyond it.
+    of the greatest depth on it is in the core, if it is not on the border and touches
+    no other object. Where a thin place would cut the core into parts, 0.2 and then all
+    but the border are tried, and at last the largest part is taken: a core is always
+    one part. Objects of no depth are all core, but for pixels that touch other objects
+    as long as any are left. What is cut off by the image's border goes on beyond it.
 
     Examples
     --------
@@ -64,7 +65,7 @@ def object_cores(
     result = np.zeros(numbers.shape, bool)
     for number, window in enumerate(ndimage.find_objects(numbers), start=1):
         wide = tuple(slice(max(0, axis.start - 1), axis.stop + 1) for axis in window)
-        result[wide] |= _core(numbers[wide] == number, sizes)
+        result[wide] |= _core(numbers[wide], number, sizes)
     return result
 
 
@@ -117,10 +118,22 @@ def grow_instances(
     return relabel(remove_small(grown, min_size))
 
 
-def _core(inside: NDArray[np.bool_], sizes: list[float]) -> NDArray[np.bool_]:
+def _core(labels: NDArray[Any], number: int, sizes: list[float]) -> NDArray[np.bool_]:
     """Return the core of one object in the window around it."""
+    inside = labels == number
     if inside.all():
         return inside
+    core = _deepest(inside, sizes)
+    others = (labels > 0) & ~inside
+    if others.any():
+        # Where planes are far apart, one that another object touches may be deep.
+        apart = core & ~ndimage.binary_dilation(others, np.ones((3,) * labels.ndim))
+        core = _largest_part(apart) if apart.any() else core
+    return core
+
+
+def _deepest(inside: NDArray[np.bool_], sizes: list[float]) -> NDArray[np.bool_]:
+    """Return the pixels that are far from the border, in one part."""
     depth = ndimage.distance_transform_edt(inside, sampling=sizes)
     # The border is as deep as a pixel is wide, along the axis where it is narrowest.
     deepest, border = depth.max(), min(sizes) * (1 + 1e-6)
@@ -128,8 +141,12 @@ def _core(inside: NDArray[np.bool_], sizes: list[float]) -> NDArray[np.bool_]:
     if deepest > border:
         for level in (*_LEVELS, 0):
             core = depth > max(level * deepest, border)
-            parts, n_parts = ndimage.label(core, np.ones((3,) * inside.ndim))
+            _, n_parts = ndimage.label(core, np.ones((3,) * inside.ndim))
             if n_parts == 1:
                 return np.asarray(core)
-    parts, _ = ndimage.label(core, np.ones((3,) * inside.ndim))
+    return _largest_part(core)
+
+
+def _largest_part(core: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    parts, _ = ndimage.label(core, np.ones((3,) * core.ndim))
     return np.asarray(parts == 1 + np.argmax(np.bincount(parts.ravel())[1:]))

@@ -271,7 +271,7 @@ def as_spacing(
         )
     if spacing is None:
         return [1.0] * mask.ndim
-    given = [spacing] * mask.ndim if isinstance(spacing, (int, float)) else spacing
+    given: Any = [spacing] * mask.ndim if np.ndim(spacing) == 0 else spacing
     sizes = [float(size) for size in given]
     if len(sizes) != mask.ndim or not all(0 < size < math.inf for size in sizes):
         raise ValueError(

@@ -15,7 +15,7 @@ from instantdl.exceptions import ImageError
 __all__ = ["Normalizer"]
 
 Method = Literal["percentile", "minmax", "standard", "dataset", "none"]
-Statistics = tuple[NDArray[np.float32], NDArray[np.float32]]
+Statistics = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 # Percentiles of more pixels than these say nothing new and cost time and memory.
 MAX_PIXELS = 2**22
@@ -136,10 +136,10 @@ default='percentile'
 
         Returns
         -------
-        offset : ndarray of shape (n_channels,), float32
+        offset : ndarray of shape (n_channels,), float64
             What is subtracted.
 
-        scale : ndarray of shape (n_channels,), float32
+        scale : ndarray of shape (n_channels,), float64
             What is divided by; infinite for a constant channel, which becomes 0.
 
         Raises
@@ -149,18 +149,18 @@ default='percentile'
         """
         n_channels = image.shape[-1]
         if self.method == "none":
-            return np.zeros(n_channels, np.float32), np.ones(n_channels, np.float32)
+            return np.zeros(n_channels), np.ones(n_channels)
         if self.offset is not None and self.scale is not None:
             if len(self.offset) != n_channels:
                 raise ImageError(
                     f"Images must have {len(self.offset)} channels, as those that"
                     f" were learnt from. Got {n_channels}."
                 )
-            return _float32(self.offset), _float32(self.scale)
+            return np.array(self.offset), np.array(self.scale)
         offset, scale = _image_statistics(image, self.method)
         largest = float(np.finfo(np.float32).max)
         scale = np.where(np.isinf(scale), scale, np.minimum(scale, largest))
-        return offset.astype(np.float32), scale.astype(np.float32)
+        return offset, scale
 
     def apply(self, image: NDArray[Any], statistics: Statistics) -> NDArray[np.float32]:
         """Return an image, or a part of one, normalised with known statistics.
@@ -186,6 +186,7 @@ default='percentile'
         length = image.shape[-2]
         rows = image.reshape(*image.shape[:-2], -1)
         dtype = np.float64 if wide else np.float32
+        offset, scale = offset.astype(dtype), scale.astype(dtype)
         result = np.subtract(rows, np.tile(offset, length), dtype=dtype)
         result *= np.tile(1 / scale, length)
         result = result.reshape(image.shape).astype(np.float32, copy=False)

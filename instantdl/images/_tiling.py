@@ -144,7 +144,8 @@ def tile_slices(
             "`tile_shape` must have one length per axis of the image."
             f" Got {tuple(tile_shape)} for an image of shape {tuple(shape)}."
         )
-    overlaps = [overlap] * len(shape) if isinstance(overlap, int) else list(overlap)
+    given: Any = [overlap] * len(shape) if np.ndim(overlap) == 0 else overlap
+    overlaps = [int(length) for length in given]
     if len(overlaps) != len(shape):
         raise ValueError(
             "`overlap` must be an int or have one length per axis of the image."

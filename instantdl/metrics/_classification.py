@@ -10,11 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_auc_score
 
 from instantdl.exceptions import InstantDLWarning
+from instantdl.images import check_sample_weight
 
 __all__ = ["roc_auc"]
 
 
-def roc_auc(y_true: ArrayLike, proba: ArrayLike, *, labels: ArrayLike) -> float:
+def roc_auc(
+    y_true: ArrayLike,
+    proba: ArrayLike,
+    *,
+    labels: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Measure how well probabilities tell the classes of images apart.
 
     The area under the receiver operating characteristic: the probability that of two
@@ -33,6 +40,10 @@ def roc_auc(y_true: ArrayLike, proba: ArrayLike, *, labels: ArrayLike) -> float:
     labels : array-like of shape (n_labels,)
         The labels, in the order of the columns of `proba`: ``classes_`` of the
         estimator. Two or more.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        How much each image counts; of 0 is as if it were not there. None is 1 for
+        each.
 
     Returns
     -------
@@ -67,13 +78,19 @@ def roc_auc(y_true: ArrayLike, proba: ArrayLike, *, labels: ArrayLike) -> float:
     known = _check_labels(labels)
     scores = _check_proba(proba, len(known))
     codes = _codes(y_true, known, len(scores))
+    weight = check_sample_weight(sample_weight, len(scores))
+    counted = weight > 0
+    codes, scores, weight = codes[counted], scores[counted], weight[counted]
     seen = np.unique(codes)
     if len(seen) < len(known):
         _warn_of_absent(known, seen)
     if len(seen) < 2:
         return np.nan
     judged = [1] if len(known) == 2 else seen
-    areas = [roc_auc_score(codes == code, scores[:, code]) for code in judged]
+    areas = [
+        roc_auc_score(codes == code, scores[:, code], sample_weight=weight)
+        for code in judged
+    ]
     return float(np.mean(areas))
 
 

@@ -41,7 +41,7 @@ def log_odds_bins(probability: NDArray[Any]) -> Bins:
     Parameters
     ----------
     probability : ndarray of any shape
-        From 0 to 1.
+        From 0 to 1; what lies beyond by a rounding error is taken for 0 or 1.
 
     Returns
     -------
@@ -55,7 +55,9 @@ def log_odds_bins(probability: NDArray[Any]) -> Bins:
     >>> log_odds_bins(np.array([0.0, 0.5, 0.502, 1.0]))
     array([   0, 2048, 2049, 4095])
     """
-    steps = (logit(np.asarray(probability, np.float64)) + _MOST) * _PER_UNIT
+    # Beyond 0 or 1 by a rounding error, the log-odds would be nan.
+    inside = np.clip(np.asarray(probability, np.float64), 0, 1)
+    steps = (logit(inside) + _MOST) * _PER_UNIT
     return np.clip(steps, 0, N_LOG_ODDS_BINS - 1).astype(np.int64)
 
 

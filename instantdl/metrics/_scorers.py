@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from instantdl.metrics._classification import roc_auc
@@ -21,7 +22,8 @@ __all__ = [
 def jaccard_scorer(estimator: Any, X: Any, y: Masks) -> float:
     """Score an estimator of masks by the Jaccard index pooled over all pixels.
 
-    With two classes that of the foreground, with more the mean over classes.
+    With two classes that of the foreground, with more the mean over those classes that
+    are in truth or prediction.
 
     Parameters
     ----------
@@ -60,13 +62,15 @@ def jaccard_scorer(estimator: Any, X: Any, y: Masks) -> float:
     >>> round(jaccard_scorer(Threshold(), X, np.array([[[0, 0], [1, 1]]])), 3)
     0.667
     """
-    return float(jaccard(y, estimator.predict(X), labels=_classes(estimator)))
+    masks, classes = estimator.predict(X), _classes(estimator)
+    return float(jaccard(y, masks, labels=classes, empty=_empty(classes)))
 
 
 def dice_scorer(estimator: Any, X: Any, y: Masks) -> float:
     """Score an estimator of masks by the Dice coefficient pooled over all pixels.
 
-    With two classes that of the foreground, with more the mean over classes.
+    With two classes that of the foreground, with more the mean over those classes that
+    are in truth or prediction.
 
     Parameters
     ----------
@@ -105,7 +109,8 @@ def dice_scorer(estimator: Any, X: Any, y: Masks) -> float:
     >>> dice_scorer(Threshold(), X, np.array([[[0, 0], [1, 1]]]))
     0.8
     """
-    return float(dice(y, estimator.predict(X), labels=_classes(estimator)))
+    masks, classes = estimator.predict(X), _classes(estimator)
+    return float(dice(y, masks, labels=classes, empty=_empty(classes)))
 
 
 def pixel_accuracy_scorer(estimator: Any, X: Any, y: Masks) -> float:
@@ -204,3 +209,8 @@ def _classes(estimator: Any) -> ArrayLike | None:
     """Return the classes of an estimator; None where it does not name them."""
     classes: ArrayLike | None = getattr(estimator, "classes_", None)
     return classes
+
+
+def _empty(classes: ArrayLike | None) -> float:
+    """Return what a class that is nowhere scores: empty masks of two classes agree."""
+    return np.nan if classes is not None and np.size(classes) > 2 else 1.0

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instantdl.images import check_sample_weight
 from instantdl.metrics._pairs import Images as Masks
 from instantdl.metrics._pairs import Scores, check_lengths, check_shapes
 
@@ -85,6 +86,7 @@ def jaccard(
     average: Average = "auto",
     per_image: bool = False,
     empty: float = 1.0,
+    sample_weight: ArrayLike | None = None,
 ) -> float | Scores:
     r"""Measure the overlap of masks by the Jaccard index.
 
@@ -118,6 +120,10 @@ def jaccard(
         Value for a class that is neither in truth nor in prediction: 1.0 says that
         they agree. With ``numpy.nan`` such a class is left out of means over labels.
 
+    sample_weight : array-like of shape (n_samples,), default=None
+        How much the pixels of each image count where they are pooled. None is 1 for
+        each.
+
     Returns
     -------
     float or ndarray of shape ([n_samples,] [n_labels])
@@ -127,7 +133,8 @@ def jaccard(
     Raises
     ------
     ValueError
-        If an image and its prediction differ in shape, or a value is not in `labels`.
+        If an image and its prediction differ in shape, or a value is not in `labels`,
+        or `sample_weight` comes with `per_image`.
 
     See Also
     --------
@@ -148,7 +155,7 @@ def jaccard(
     array([0.833, 0.667])
     """
     _check_average(average)
-    counts, values = _count(y_true, y_pred, labels, per_image)
+    counts, values = _count(y_true, y_pred, labels, per_image, sample_weight)
     return _average(_overlap(counts, _union_of, empty), values, average)
 
 
@@ -160,6 +167,7 @@ def dice(
     average: Average = "auto",
     per_image: bool = False,
     empty: float = 1.0,
+    sample_weight: ArrayLike | None = None,
 ) -> float | Scores:
     """Measure the overlap of masks by the Dice coefficient.
 
@@ -193,6 +201,10 @@ def dice(
         Value for a class that is neither in truth nor in prediction: 1.0 says that
         they agree. With ``numpy.nan`` such a class is left out of means over labels.
 
+    sample_weight : array-like of shape (n_samples,), default=None
+        How much the pixels of each image count where they are pooled. None is 1 for
+        each.
+
     Returns
     -------
     float or ndarray of shape ([n_samples,] [n_labels])
@@ -202,7 +214,8 @@ def dice(
     Raises
     ------
     ValueError
-        If an image and its prediction differ in shape, or a value is not in `labels`.
+        If an image and its prediction differ in shape, or a value is not in `labels`,
+        or `sample_weight` comes with `per_image`.
 
     See Also
     --------
@@ -219,12 +232,16 @@ def dice(
     0.8
     """
     _check_average(average)
-    counts, values = _count(y_true, y_pred, labels, per_image)
+    counts, values = _count(y_true, y_pred, labels, per_image, sample_weight)
     return _average(_overlap(counts, _mean_size_of, empty), values, average)
 
 
 def pixel_accuracy(
-    y_true: Masks, y_pred: Masks, *, per_image: bool = False
+    y_true: Masks,
+    y_pred: Masks,
+    *,
+    per_image: bool = False,
+    sample_weight: ArrayLike | None = None,
 ) -> float | Scores:
     """Measure the fraction of pixels whose class is right.
 
@@ -242,6 +259,10 @@ def pixel_accuracy(
     per_image : bool, default=False
         One value for each image, instead of one over all pixels of all images.
 
+    sample_weight : array-like of shape (n_samples,), default=None
+        How much the pixels of each image count where they are pooled. None is 1 for
+        each.
+
     Returns
     -------
     float or ndarray of shape (n_samples,)
@@ -250,7 +271,8 @@ def pixel_accuracy(
     Raises
     ------
     ValueError
-        If an image and its prediction differ in shape.
+        If an image and its prediction differ in shape, or `sample_weight` comes with
+        `per_image`.
 
     Examples
     --------
@@ -261,7 +283,7 @@ def pixel_accuracy(
     >>> pixel_accuracy(y_true, y_pred)
     0.75
     """
-    counts, _ = _count(y_true, y_pred, None, per_image)
+    counts, _ = _count(y_true, y_pred, None, per_image, sample_weight)
     right = np.trace(counts, axis1=-2, axis2=-1) / counts.sum(axis=(-2, -1))
     return right if per_image else float(right)
 
@@ -311,11 +333,21 @@ def _average(scores: Scores, labels: Counts, average: Average) -> float | Scores
 
 
 def _count(
-    y_true: Masks, y_pred: Masks, labels: ArrayLike | None, per_image: bool
-) -> tuple[Counts, Counts]:
+    y_true: Masks,
+    y_pred: Masks,
+    labels: ArrayLike | None,
+    per_image: bool,
+    sample_weight: ArrayLike | None = None,
+) -> tuple[NDArray[Any], Counts]:
     """Return the counts and the label values of their rows and columns."""
     wanted = None if labels is None else _check_labels(labels)
     check_lengths(y_true, y_pred, "mask")
+    if per_image and sample_weight is not None:
+        raise ValueError(
+            "`sample_weight` tells how much each image counts among all. Got it with"
+            " per_image=True, where none counts more. Leave one of them out."
+        )
+    weight = check_sample_weight(sample_weight, len(y_true))
     # Labels may be known only after the last image, so each image keeps its own.
     parts = [_count_image(y_true[i], y_pred[i], i) for i in range(len(y_true))]
     found = np.unique(np.concatenate([values for values, _ in parts]))
@@ -327,11 +359,13 @@ def _count(
             f" Got {unknown.tolist()} as well: those classes are not in `labels`, or"
             " were not there in training."
         )
-    total = np.zeros((len(parts) if per_image else 1, *2 * wanted.shape), np.int64)
+    shape = (len(parts) if per_image else 1, *2 * wanted.shape)
+    total = np.zeros(shape, np.int64 if sample_weight is None else np.float64)
+    weight = weight.astype(total.dtype)
     order = np.argsort(wanted)
     for i, (values, counts) in enumerate(parts):
         place = order[np.searchsorted(wanted, values, sorter=order)]
-        total[i if per_image else 0][np.ix_(place, place)] += counts
+        total[i if per_image else 0][np.ix_(place, place)] += weight[i] * counts
     return (total if per_image else total[0]), wanted
 
 

@@ -35,6 +35,7 @@ from instantdl.networks._measure import measure_network  # noqa: E402
 from instantdl.networks._regression_losses import (  # noqa: E402
     REGRESSION_LOSSES,
     build_regression_loss,
+    judge_variance,
     split_variance,
 )
 from instantdl.networks._resnet import build_resnet  # noqa: E402
@@ -66,6 +67,7 @@ __all__ = [
     "dropout_noise",
     "imagenet_weights",
     "judge_instances",
+    "judge_variance",
     "measure_network",
     "repeated_noise",
     "split_at_dropout",

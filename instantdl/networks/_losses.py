@@ -14,9 +14,7 @@ _FALSE_NEGATIVE_WEIGHT = 0.7
 _SMOOTH = 1.0
 
 
-def build_loss(
-    name: str, *, label_smoothing: float = 0.0, per_image: bool = False
-) -> Loss:
+def build_loss(name: str, *, label_smoothing: float = 0.0) -> Loss:
     """Return a loss over the classes of pixels or images by its name.
 
     Parameters
@@ -27,11 +25,6 @@ def build_loss(
     label_smoothing : float, default=0.0
         Share of the truth, in [0, 1), that cross-entropy spreads evenly over all
         classes [4]_.
-
-    per_image : bool, default=False
-        Whether cross-entropy and focal loss are divided by the number of images
-        instead of the sum of the weights. A heavy image then counts for more in a
-        small batch of its own kind, too; weights should have a mean of 1.
 
     Returns
     -------
@@ -84,8 +77,6 @@ def build_loss(
     def loss(target: Any, logits: Any, class_weight: Any, sample_weight: Any) -> Any:
         truth, log_p = _encode(target, tf.cast(logits, tf.float32))
         batch = _Batch(truth, log_p, class_weight, sample_weight, label_smoothing)
-        if per_image:
-            batch.total = tf.cast(tf.shape(truth)[0], tf.float32)
         return tf.add_n([term(batch) for term in terms])
 
     return loss

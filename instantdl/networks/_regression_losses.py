@@ -74,14 +74,49 @@ def build_regression_loss(name: str, *, predict_variance: bool = False) -> Loss:
     error = _gaussian if predict_variance else _ERRORS[name]
 
     def loss(target: Any, outputs: Any, class_weight: Any, sample_weight: Any) -> Any:
-        errors = error(tf.cast(target, tf.float32), tf.cast(outputs, tf.float32))
-        per_sample = tf.reduce_mean(errors, axis=range(1, len(errors.shape)))
-        weight = tf.cast(sample_weight, tf.float32)
-        return tf.math.divide_no_nan(
-            tf.reduce_sum(weight * per_sample), tf.reduce_sum(weight)
-        )
+        return _mean(error, target, outputs, sample_weight)
 
     return loss
+
+
+def judge_variance(
+    target: Any, outputs: Any, class_weight: Any, sample_weight: Any
+) -> Any:
+    """Return the Gaussian negative log-likelihood, by which variances are judged.
+
+    The loss that is learnt by weighs pixels by their variance, and so has no meaning
+    as a number: it may rise while predictions get better.
+
+    Parameters
+    ----------
+    target : tensor of shape (n_samples, *spatial, n_values)
+        True values.
+
+    outputs : tensor of shape (n_samples, *spatial, 2 * n_values)
+        As for `split_variance`.
+
+    class_weight : tensor
+        Not used.
+
+    sample_weight : tensor of shape (n_samples,)
+        Weight of each image.
+
+    Returns
+    -------
+    tensor
+        The mean, but for a constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from instantdl.networks import judge_variance
+    >>> near, far = np.array([[[0.1, -4.0]]]), np.array([[[1.0, -4.0]]])
+    >>> target, one = np.zeros((1, 1, 1)), np.ones(1)
+    >>> bool(judge_variance(target, near, None, one)
+    ...      < judge_variance(target, far, None, one))
+    True
+    """
+    return _mean(_likelihood, target, outputs, sample_weight)
 
 
 def split_variance(outputs: Any) -> tuple[Any, Any]:
@@ -109,10 +144,25 @@ def split_variance(outputs: Any) -> tuple[Any, Any]:
     return values, tf.nn.softplus(raw) + _LEAST_VARIANCE
 
 
-def _gaussian(target: Any, outputs: Any) -> Any:
+def _mean(
+    error: Callable[[Any, Any], Any], target: Any, outputs: Any, sample_weight: Any
+) -> Any:
+    errors = error(tf.cast(target, tf.float32), tf.cast(outputs, tf.float32))
+    per_sample = tf.reduce_mean(errors, axis=range(1, len(errors.shape)))
+    weight = tf.cast(sample_weight, tf.float32)
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(weight * per_sample), tf.reduce_sum(weight)
+    )
+
+
+def _likelihood(target: Any, outputs: Any) -> Any:
     values, variance = split_variance(outputs)
-    terms = (target - values) ** 2 / variance + tf.math.log(variance)
-    return tf.stop_gradient(variance) ** _BETA * terms / 2
+    return ((target - values) ** 2 / variance + tf.math.log(variance)) / 2
+
+
+def _gaussian(target: Any, outputs: Any) -> Any:
+    _, variance = split_variance(outputs)
+    return tf.stop_gradient(variance) ** _BETA * _likelihood(target, outputs)
 
 
 def _squared(target: Any, values: Any) -> Any:

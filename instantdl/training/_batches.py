@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from instantdl.images import Augmentation, Normalizer, pad_to, tile_slices
+from instantdl.images import Augmentation, Normalizer, pad_to, tile_slices, whole_of
 
 _CACHE_BYTES = 2 * 2**30
 _VALIDATION_BYTES = 2**28
@@ -88,7 +88,8 @@ class PatchSource:
             return self._kept[index]
         image, target = self.images[index], self.targets[index]
         if index not in self._statistics:
-            self._statistics[index] = self.normalizer.statistics(image)
+            whole = whole_of(self.images, index, image)
+            self._statistics[index] = self.normalizer.statistics(whole)
         size = _n_bytes(image) + _n_bytes(target)
         if self._kept_bytes + size <= _CACHE_BYTES:
             self._kept[index] = (image, target)

@@ -58,6 +58,8 @@ class Checkpoint:
             "history": state.history,
             "best_epoch": state.best_epoch,
             "best_loss": state.best_loss,
+            "counted_epoch": state.counted_epoch,
+            "counted_loss": state.counted_loss,
             "elapsed": state.elapsed,
             "frozen": state.frozen,
             "frozen_since": state.frozen_since,

@@ -63,7 +63,8 @@ class FitSettings:
         See there.
 
     tol : float, default=1e-4
-        The least improvement that counts.
+        The least improvement that training goes on for. The best weights are kept
+        however small it is.
 
     time_limit : float or None, default=None
         Seconds from `started` on.
@@ -106,6 +107,9 @@ class FitState:
     best_epoch, best_loss : int, float
         When the best weights were found (counted from 0), and their loss.
 
+    counted_epoch, counted_loss : int, float
+        The same of the last improvement by the tolerance or more.
+
     elapsed : float
         Seconds spent so far.
 
@@ -129,6 +133,8 @@ class FitState:
     history: dict[str, list[float]] = field(default_factory=dict)
     best_epoch: int = -1
     best_loss: float = math.inf
+    counted_epoch: int = -1
+    counted_loss: float = math.inf
     elapsed: float = 0.0
     frozen: bool = False
     frozen_since: int = 0
@@ -313,8 +319,9 @@ class _Loop:
             monitored = math.inf
         for name, value in values.items():
             state.history.setdefault(name, []).append(float(value))
-        better = monitored < state.best_loss - self.settings.tol
-        if better or not self.validation or not state.weights:
+        if monitored < state.counted_loss - self.settings.tol or state.epoch == 0:
+            state.counted_loss, state.counted_epoch = monitored, state.epoch
+        if monitored < state.best_loss or not self.validation or not state.weights:
             state.best_loss, state.best_epoch = monitored, state.epoch
             state.weights = self.network.get_weights()
         state.epoch += 1
@@ -388,7 +395,7 @@ class _Loop:
             return False
         if state.cooled_from is not None:
             return state.epoch - state.frozen_since >= settings.n_iter_no_change
-        waited = state.epoch - max(state.best_epoch + 1, state.frozen_since)
+        waited = state.epoch - max(state.counted_epoch + 1, state.frozen_since)
         if waited < settings.n_iter_no_change or self.falls_on_the_whole():
             return False
         cools = settings.schedule == "cosine"

@@ -162,6 +162,9 @@ class CompiledNetwork:
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape, dropout_noise(noise if self.n_noise else None):
             loss = self._loss(x, target, class_weight, sample_weight, training)
+            # Losses are means by weight; but a heavy image must count for more in a
+            # batch of its own kind, too.
+            loss *= tf.reduce_mean(tf.cast(sample_weight, tf.float32))
         gradients = tape.gradient(loss, variables)
         # On its own the optimizer would add up the gradients of all replicas, by a
         # function of which TensorFlow keeps the whole traced graph for ever.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from instantdl.images import Normalizer, pad_to, round_up
+from instantdl.images import Normalizer, pad_to, round_up, whole_of
 from instantdl.training._network import CompiledNetwork
 
 # About four images of 256 x 256 keep two cores as busy as more would.
@@ -43,6 +43,11 @@ class Tiling:
     tile_shape : tuple of int
         Size of the part that is predicted at once; rounded up to `stride`.
 
+    patch_shape : tuple of int, default=None
+        What the network saw at once when it learnt, a multiple of `stride`. Along an
+        axis on which an image is no longer, it is shown no more; where a patch was one
+        pixel, neighbours are never shown, since it has not learnt what they mean.
+
     Examples
     --------
     >>> from instantdl.training import Tiling
@@ -57,6 +62,7 @@ class Tiling:
     stride: tuple[int, ...]
     margin: tuple[int, ...]
     tile_shape: tuple[int, ...]
+    patch_shape: tuple[int, ...] | None = None
 
     def tiles(self, shape: Sequence[int]) -> list[Tile]:
         """Return the tiles of an image; all windows have one shape.
@@ -72,7 +78,8 @@ class Tiling:
             `window` lies in the image padded at its end to a multiple of `stride`,
             `inner` in the window, `outer` in the image.
         """
-        axes = zip(shape, self.stride, self.margin, self.tile_shape, strict=True)
+        patch = self.patch_shape or (None,) * len(shape)
+        axes = zip(shape, self.stride, self.margin, self.tile_shape, patch, strict=True)
         grain = _GRAIN[len(shape)]
         return [
             Tile(*zip(*parts, strict=True))
@@ -83,14 +90,18 @@ class Tiling:
 
 
 def _axis_tiles(
-    size: int, stride: int, margin: int, tile: int, grain: int
+    size: int, stride: int, margin: int, tile: int, patch: int | None, grain: int
 ) -> list[tuple[slice, slice, slice]]:
     """Return window, inner and outer slices along one axis."""
+    if patch == 1:
+        margin, tile = 0, 1
     padded, step = round_up(size, stride), round_up(tile, stride)
     margin = round_up(margin, stride)
     length = step + 2 * margin
     if padded <= length:
         window = min(round_up(size, round_up(grain, stride)), length)
+        if patch is not None and size <= patch:
+            window = min(window, patch)
         return [(slice(0, window), slice(0, size), slice(0, size))]
     parts = []
     for start in range(0, size, step):
@@ -274,7 +285,7 @@ def windows_of(
     images: Sequence[np.ndarray], normalizer: Normalizer, tiling: Tiling
 ) -> Iterator[Window]:
     for index, image in enumerate(images):
-        statistics = normalizer.statistics(image)
+        statistics = normalizer.statistics(whole_of(images, index, image))
         for tile in tiling.tiles(image.shape[:-1]):
             x = normalizer.apply(image[tile.window], statistics)
             shape = [axis.stop - axis.start for axis in tile.window]

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -136,7 +136,7 @@ def alternatives() -> dict[str, Any]:
         "epochs": 2,
         "filters": 3,
         "foreground_threshold": 0.0,
-        "min_size": 40,
+        "min_size": 300,
         "method": "mask_rcnn",
         "object_threshold": 0.9,
         "spacing": (3.0, 1.0),
@@ -171,14 +171,6 @@ WITHOUT_EFFECT = {
     "verbose",
     "warm_start",
 }
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _networks_are_kept() -> Iterator[None]:
-    """Keep all the tiny networks: tracing them takes most of the time here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("instantdl.training._network._MAX_CACHED", 64)
-        yield
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -25,14 +25,18 @@ PREDICTIONS = ["predict", "predict_proba", "predict_uncertainty", "score", "save
 IN_A_PROCESS = """
 import importlib.util, json, sys
 import numpy as np
-module, name, parameters, conftest = sys.argv[1:]
+folder, conftest = sys.argv[1:]
 spec = importlib.util.spec_from_file_location("contract", conftest)
 contract = importlib.util.module_from_spec(spec)
 sys.modules["contract"] = contract
 spec.loader.exec_module(contract)
-kind = getattr(importlib.import_module(module), name)
-X, y = np.load("X.npy"), np.load("y.npy")
-print(contract.digest(kind(**json.loads(parameters)).fit(X, y), X))
+X, masks = np.load(folder + "/X.npy"), np.load(folder + "/masks.npy")
+digests = {}
+for case in contract.CASES:
+    estimator = case.make(augmentation="auto", epochs=2)
+    estimator.fit(X, contract.TARGETS[case.target](masks))
+    digests[case.kind.__name__] = contract.digest(estimator, X)
+print(json.dumps(digests))
 """
 
 
@@ -259,20 +263,14 @@ def test_estimators_predict_in_threads(case, data, fitted):
     np.testing.assert_array_equal(found, expected)
 
 
-def test_the_same_seed_gives_the_same_bits_in_two_processes(case, data):
-    # Not in this one: who imports TensorFlow before the library settles its options.
-    np.save("X.npy", data[0])
-    np.save("y.npy", data[1])
-    parameters = json.dumps({**case.tiny, "augmentation": "auto", "epochs": 2})
-    command = [
-        sys.executable,
-        "-c",
-        IN_A_PROCESS,
-        case.kind.__module__,
-        case.kind.__name__,
-        parameters,
-        str(Path(__file__).parent / "conftest.py"),
-    ]
+@pytest.fixture(scope="session")
+def digests_of_two_processes(discs, tmp_path_factory):
+    # Not of this one: who imports TensorFlow before the library settles its options.
+    folder = tmp_path_factory.mktemp("two_processes")
+    for name, array in zip(("X", "masks"), discs[2], strict=True):
+        np.save(folder / f"{name}.npy", array)
+    conftest = Path(__file__).parent / "conftest.py"
+    command = [sys.executable, "-c", IN_A_PROCESS, str(folder), str(conftest)]
     environment = {**os.environ, "PYTHONPATH": str(Path(instantdl.__file__).parents[1])}
     runs = [
         subprocess.run(
@@ -280,7 +278,13 @@ def test_the_same_seed_gives_the_same_bits_in_two_processes(case, data):
         )
         for _ in range(2)
     ]
-    first, second = (run.stdout.strip() for run in runs)
+    return [json.loads(run.stdout) for run in runs]
+
+
+def test_the_same_seed_gives_the_same_bits_in_two_processes(
+    case, digests_of_two_processes
+):
+    first, second = (found[case.kind.__name__] for found in digests_of_two_processes)
     assert first == second
     assert len(first) == 64
 
@@ -344,6 +348,22 @@ def test_the_score_is_a_float(case, ranked, fitted_ranked):
     score = fitted_ranked.score(*ranked)
     assert isinstance(score, float)
     assert score <= 1
+
+
+def test_a_weight_counts_an_image_so_many_times_in_the_score(
+    case, ranked, fitted_ranked
+):
+    X, y = ranked
+    times = np.resize([2, 0, 1, 3], len(X))
+    repeated = np.repeat(X, times, axis=0), np.repeat(y, times, axis=0)
+    weighted = fitted_ranked.score(X, y, sample_weight=times)
+    assert isinstance(weighted, float)
+    assert weighted == pytest.approx(fitted_ranked.score(*repeated), rel=1e-6)
+
+
+def test_weights_in_the_score_are_one_for_each_image(fitted, data):
+    with pytest.raises(ValueError, match="one number per image"):
+        fitted.score(*data, sample_weight=[1.0, 2.0])
 
 
 def test_the_views_in_text_and_html_work(fitted):

@@ -230,6 +230,7 @@ def test_with_routing_weights_of_images_reach_fit(case, data, digest_of):
     weight = np.arange(1.0, 7)
     with sklearn.config_context(enable_metadata_routing=True):
         estimator = case.make().set_fit_request(sample_weight=True)
+        estimator.set_score_request(sample_weight=False)
         search = GridSearchCV(estimator, {"epochs": [1]}, cv=2, error_score="raise")
         best = search.fit(X, y, sample_weight=weight).best_estimator_
     expected = case.make().fit(X, y, sample_weight=weight)
@@ -252,6 +253,20 @@ def test_a_pipeline_with_a_function_works(case, data, wrap, container):
     pipeline = make_pipeline(change, case.make()).fit(X, y)
     assert len(pipeline.predict(X)) == len(X)
     assert np.isfinite(pipeline.score(X, y))
+
+
+def test_with_routing_a_pipeline_passes_weights_on_to_fit_and_score(case, data):
+    X, y = data
+    weight = np.array([3.0, 0, 1, 1, 2, 1])
+    with sklearn.config_context(enable_metadata_routing=True):
+        estimator = case.make().set_fit_request(sample_weight=True)
+        estimator.set_score_request(sample_weight=True)
+        pipeline = make_pipeline(FunctionTransformer(), estimator)
+        pipeline.fit(X, y, sample_weight=weight)
+        score = pipeline.score(X, y, sample_weight=weight)
+        assert np.isfinite(pipeline.score(X, y))
+    alone = case.make().fit(X, y, sample_weight=weight)
+    assert score == alone.score(X, y, sample_weight=weight)
 
 
 def test_a_pipeline_is_searched(case, data):

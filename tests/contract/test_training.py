@@ -2,6 +2,8 @@
 
 import copy
 import csv
+import functools
+import random
 import time
 import warnings
 from pathlib import Path
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+import instantdl
 from instantdl.exceptions import InstantDLWarning
 
 
@@ -368,3 +371,52 @@ def test_a_network_of_the_users_own_is_trained_and_used(case, ranked, own_networ
     assert estimator.predict(X).shape == y.shape
     if hasattr(estimator, "predict_uncertainty"):
         assert estimator.predict_uncertainty(X, n_draws=2).max() > 0
+
+
+def test_images_without_weight_are_as_if_they_were_not_there(case, data, digest_of):
+    X, y = data
+    weight = np.array([1.0, 1, 1, 1, 0, 0])
+    with_more = case.make(validation_fraction=0.5).fit(X, y, sample_weight=weight)
+    without = case.make(validation_fraction=0.5).fit(X[:4], y[:4])
+    assert digest_of(with_more, X) == digest_of(without, X)
+
+
+def test_only_how_weights_relate_to_each_other_matters(case, data, digest_of):
+    weight = np.array([1.0, 2, 4, 1, 2, 4])
+    one, other = (
+        case.make(batch_size=2).fit(*data, sample_weight=factor * weight)
+        for factor in (1, 8)
+    )
+    assert digest_of(one, data[0]) == digest_of(other, data[0])
+
+
+def test_weights_act_on_images_that_are_alone_in_a_batch(case, data, digest_of):
+    weight = np.array([1.0, 2, 4, 1, 2, 4])
+    weighted = case.make(batch_size=1).fit(*data, sample_weight=weight)
+    plain = case.make(batch_size=1).fit(*data)
+    assert digest_of(weighted, data[0]) != digest_of(plain, data[0])
+
+
+def test_an_interrupted_fit_that_began_elsewhere_is_not_taken_up(
+    case, data, interrupt, digest_of
+):
+    first, second = (case.make(random_state=seed).fit(*data) for seed in (7, 8))
+    parameters = {"epochs": 3, "log_dir": "logs"}
+    interrupt(Interruption, step=5)
+    with pytest.raises(Interruption):
+        case.make(pretrained=first, **parameters).fit(*data)
+    found = case.make(pretrained=second, **parameters).fit(*data)
+    expected = case.make(pretrained=second, epochs=3).fit(*data)
+    assert digest_of(found, data[0]) == digest_of(expected, data[0])
+
+
+def test_a_network_of_the_users_own_may_be_a_partial_function(
+    case, data, own_network, tmp_path
+):
+    state = random.getstate()
+    network = functools.partial(own_network)
+    estimator = case.make(network=network).fit(*data)
+    assert random.getstate() == state
+    estimator.save(tmp_path / "model.instantdl")
+    again = instantdl.load(tmp_path / "model.instantdl", network=network)
+    np.testing.assert_array_equal(again.predict(data[0]), estimator.predict(data[0]))

@@ -1,48 +1,19 @@
 """Tests of the checks of what `fit` is given."""
 
+import functools
+
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from instantdl.estimators._arguments import (
     check_groups,
-    check_sample_weight,
+    check_labels,
     check_shape,
+    function_name,
     is_shape,
     weights_of_classes,
 )
-
-
-@pytest.mark.parametrize(
-    "given", [[1, 0, 2.5], (1, 0, 2.5), np.array([1, 0, 2.5], np.float32)]
-)
-def test_sample_weights_become_float64(given):
-    weight = check_sample_weight(given, 3)
-    assert weight.dtype == np.float64
-    np.testing.assert_array_equal(weight, [1, 0, 2.5])
-
-
-def test_without_sample_weights_each_image_counts_once():
-    np.testing.assert_array_equal(check_sample_weight(None, 3), [1, 1, 1])
-
-
-@pytest.mark.parametrize("given", [[1, 2], [[1, 2, 3]], 1, [], np.ones((3, 4, 4))])
-def test_sample_weights_of_another_shape_are_refused(given):
-    with pytest.raises(ValueError, match="one number per image. Got shape .* 3 images"):
-        check_sample_weight(given, 3)
-
-
-@pytest.mark.parametrize("given", [[1, -1, 1], [1, np.nan, 1], [np.inf, 1, 1]])
-def test_sample_weights_that_are_none_are_refused(given):
-    with pytest.raises(ValueError, match="finite numbers >= 0.* Got values from"):
-        check_sample_weight(given, 3)
-
-
-def test_sample_weights_that_are_all_zero_are_refused():
-    with pytest.raises(
-        ValueError, match="not zero for all images. Got values from 0.0 to 0"
-    ):
-        check_sample_weight([0, 0], 2)
 
 
 @pytest.mark.parametrize(
@@ -145,3 +116,41 @@ def test_what_is_no_shape_is_refused(shape):
 )
 def test_a_fitted_shape_is_a_tuple_of_ints(value, rank, least, expected):
     assert is_shape(value, rank, least) is expected
+
+
+def test_a_class_that_is_only_held_back_does_not_outweigh_the_others():
+    found = weights_of_classes("balanced", np.arange(3), np.array([30, 10, 0]))
+    np.testing.assert_allclose(found, [40 / 60, 40 / 20, 1])
+
+
+@pytest.mark.parametrize(
+    ("classes", "keys"),
+    [([0, 255], ["0", "255"]), ([False, True], ["False", "True"]), (["a", "b"], "ab")],
+)
+def test_weights_of_classes_may_name_them_as_json_does(classes, keys):
+    given = dict(zip(keys, (1.0, 5.0), strict=True))
+    found = weights_of_classes(given, np.array(classes), np.array([1, 1]))
+    np.testing.assert_array_equal(found, [1, 5])
+
+
+def test_labels_of_bytes_are_text():
+    classes, codes = check_labels(np.array([b"red", b"white", b"red"]), 3)
+    assert classes.tolist() == ["red", "white"]
+    assert codes.tolist() == [0, 1, 0]
+
+
+def _build(input_shape, n_outputs, depth=1):
+    raise NotImplementedError
+
+
+def test_functions_are_told_apart_by_name_and_what_is_given():
+    class Builder:
+        def __call__(self, input_shape, n_outputs):
+            raise NotImplementedError
+
+    here = __name__
+    assert function_name("unet") == "unet"
+    assert function_name(_build) == f"{here}:_build"
+    partial = functools.partial(_build, depth=3)
+    assert function_name(partial) == f"{here}:_build(depth=3)"
+    assert function_name(Builder()).endswith("Builder")

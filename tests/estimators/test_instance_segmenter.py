@@ -291,6 +291,9 @@ def test_a_class_that_few_images_have_counts_as_much_as_others(two_kinds):
     rare[0][1][3] = "square"
     discs = [3 / 4, *[1] * 15]
     assert segmenter.score(X, rare) == pytest.approx((np.mean(discs) + 0) / 2)
+    unknown = [(labels, dict.fromkeys(kinds, "star")) for labels, kinds in pairs]
+    with pytest.raises(ValueError, match=r"those of the fit, .* Got \['star'\]"):
+        segmenter.score(X, unknown)
 
 
 def test_without_classes_all_are_objects(fitted, nuclei):

@@ -199,3 +199,25 @@ def test_images_and_volumes_have_a_scale_and_a_rate_of_their_own(shape, method, 
     given = PixelRegressor(**small, **constant, normalization=None, learning_rate=0.1)
     assert given.fit(X, X).history_["learning_rate"] == [0.1]
     assert given.normalizer_.method == "none"
+
+
+def test_planes_of_a_volume_are_predicted_as_they_were_learnt(rng):
+    X = rng.random((6, 1, 24, 24), np.float32)
+    given = {"filters": 2, "levels": 1, "epochs": 3, "precision": "float32"}
+    regressor = PixelRegressor(**given, normalization=None, random_state=0)
+    regressor.fit(X, 2 * X)
+    assert regressor.patch_shape_[0] == 1
+    together = regressor.predict([X[:3, 0]])[0]
+    alone = regressor.predict(X[:3])[:, 0]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_a_learnt_variance_is_judged_by_its_likelihood(rng):
+    from instantdl.networks import judge_variance
+
+    X = rng.random((4, 16, 16))
+    given = {"filters": 2, "levels": 1, "epochs": 1, "random_state": 0}
+    plain = PixelRegressor(**given).fit(X, X)
+    assert plain._network_spec().judge is None
+    both = PixelRegressor(**given, predict_variance=True).fit(X, X)
+    assert both._network_spec().judge is judge_variance

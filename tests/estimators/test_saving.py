@@ -1,5 +1,6 @@
 """Files of fitted estimators: whole and ours, or refused with one sentence."""
 
+import copy
 import json
 import math
 import os
@@ -351,6 +352,22 @@ def test_a_hostile_description_is_refused(forge, change, match):
 )
 def test_a_hostile_fitted_attribute_is_refused(forge, name, value):
     _refused(forge(_set("fitted", name, value=value)), name)
+
+
+@pytest.mark.parametrize(
+    "size", ["x", [8, 8], ("a",), (0, 5), (8,), (8, 8, 8), (True, 8)]
+)
+def test_a_hostile_size_of_images_is_refused(forge, size):
+    value = {"__tuple__": list(size)} if isinstance(size, tuple) else size
+    _refused(forge(_set("fitted", "resized_to_", value=value)), "resized_to_")
+
+
+def test_the_size_that_images_were_resized_to_comes_back(fitted):
+    assert fitted.resized_to_ is None
+    resized = copy.copy(fitted)
+    resized.resized_to_ = (8, 12)
+    resized.save("model.instantdl")
+    assert instantdl.load("model.instantdl").resized_to_ == (8, 12)
 
 
 @pytest.mark.parametrize("change", ["fewer", "more", "none"])

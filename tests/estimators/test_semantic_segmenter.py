@@ -7,7 +7,7 @@ from skimage.filters import threshold_otsu
 from instantdl import SemanticSegmenter
 from instantdl.exceptions import InstantDLWarning
 from instantdl.images import Augmentation
-from instantdl.metrics import jaccard
+from instantdl.metrics import jaccard, jaccard_scorer
 
 TINY = {
     "filters": 2,
@@ -149,6 +149,16 @@ def test_the_score_of_three_classes_is_the_mean_over_them(discs_2d, three_classe
     segmenter = make().fit(X, three_classes)
     each = jaccard(three_classes, segmenter.predict(X), labels=[0, 1, 2], average=None)
     assert segmenter.score(X, three_classes) == pytest.approx(np.mean(each))
+
+
+def test_a_class_that_is_nowhere_is_left_out_of_the_score(monkeypatch):
+    y, found = np.random.default_rng(0).integers(0, 2, (2, 3, 8, 8))
+    segmenter = SemanticSegmenter()
+    segmenter.classes_ = np.array([0, 1, 2])
+    monkeypatch.setattr(segmenter, "predict", lambda X: found)
+    expected = jaccard(y, found, average="macro")
+    assert segmenter.score(None, y) == pytest.approx(expected)
+    assert segmenter.score(None, y) == jaccard_scorer(segmenter, None, y)
 
 
 def test_images_in_which_a_class_is_missing_are_learned_from(discs_2d):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from instantdl.images import Crops, check_images, split_ends
+from instantdl.images import Crops, check_images, split_ends, whole_of
 
 
 @pytest.fixture
@@ -44,3 +44,14 @@ def test_beginning_and_end_make_up_the_image(fraction):
 @pytest.mark.parametrize("shapes", [[(20, 20)], [(200, 200), (20, 20)]])
 def test_small_images_are_not_cut(shapes):
     assert split_ends(shapes, 0.1, least=8) is None
+
+
+def test_the_whole_of_a_crop_is_its_image(images):
+    _, images = images
+    crops = Crops(images, [(1, (slice(0, 2), slice(1, 3))), (0, (slice(0, 1),) * 2)])
+    for position, number in enumerate((1, 0)):
+        np.testing.assert_array_equal(crops.whole(position), images[number])
+        found = whole_of(crops, position, crops[position])
+        np.testing.assert_array_equal(found, images[number])
+    assert whole_of(crops.take([1]), 0, crops[1]).shape == images[0].shape
+    assert whole_of(images, 0, images[0]).shape == images[0].shape

@@ -175,3 +175,23 @@ def test_foreground_without_a_seed_is_no_object():
 def test_what_is_no_label_image_is_refused(labels, message):
     with pytest.raises(ValueError, match=message):
         object_cores(labels)
+
+
+@pytest.mark.parametrize("spacing", [(4, 1, 1), (0.5, 1, 1), (1, 3, 3)])
+@pytest.mark.parametrize("depths", [(4, 5), (1, 6), (3, 3)])
+def test_cores_of_stacked_objects_do_not_touch_whatever_the_spacing(spacing, depths):
+    labels = np.zeros((sum(depths), 11, 11), int)
+    labels[: depths[0], 1:-1, 1:-1] = 1
+    labels[depths[0] :, 1:-1, 1:-1] = 2
+    cores = object_cores(np.pad(labels, 1), spacing=spacing)
+    _, n_parts = ndimage.label(cores, np.ones((3, 3, 3)))
+    assert n_parts == 2
+
+
+def test_thin_objects_keep_what_does_not_touch_others():
+    labels = np.zeros((12, 8), int)
+    labels[1:5, 2:4] = 1
+    labels[5:11, 2:4] = 2
+    cores = object_cores(labels)
+    assert (cores == (labels > 0))[[1, 2, 3, 6, 7, 8, 9, 10]].all()
+    assert not cores[4:6].any()

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 from skimage.segmentation import relabel_sequential
 
 from instantdl.images import (
+    as_spacing,
     label_mask,
     labels_to_masks,
     masks_to_labels,
@@ -170,3 +171,8 @@ def test_masks_of_unequal_shape_are_refused():
 def test_other_than_whole_numbers_are_refused(function, labels, got):
     with pytest.raises(ValueError, match=rf"`labels` must hold whole.*Got {got}"):
         function(labels)
+
+
+@pytest.mark.parametrize("number", [2, 2.0, np.float32(2), np.int64(2)])
+def test_one_spacing_for_all_axes_may_be_any_number(number):
+    assert as_spacing(np.zeros((4, 4)), number) == [2.0, 2.0]

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instantdl.images import blend_tiles, pad_to, round_up, split_tiles, tile_slices
+from instantdl.images import (
+    blend_tiles,
+    pad_to,
+    round_up,
+    split_tiles,
+    tile_slices,
+)
 
 
 @st.composite
@@ -172,3 +178,9 @@ def test_blending_refuses_windows_that_are_no_grid():
     windows = tile_slices((8, 8), (4, 4))[:3]
     with pytest.raises(ValueError, match="must be a full grid.*Got 3 windows"):
         blend_tiles(np.zeros((3, 4, 4)), windows, (8, 8))
+
+
+def test_an_overlap_may_be_any_integer():
+    assert tile_slices((10, 4), (4, 4), overlap=np.int64(1)) == tile_slices(
+        (10, 4), (4, 4), overlap=1
+    )

@@ -30,6 +30,25 @@ def test_more_than_two_labels_agree_with_scikit_learn(n_labels, seed):
     assert roc_auc(y, proba, labels=labels) == pytest.approx(expected)
 
 
+def test_a_weight_counts_an_image_so_many_times():
+    rng = np.random.default_rng(0)
+    y, proba = np.array([0, 1, 2, 0, 1, 2]), rng.dirichlet(np.ones(3), 6)
+    times = np.array([2, 1, 0, 1, 3, 1])
+    found = roc_auc(y, proba, labels=[0, 1, 2], sample_weight=times)
+    repeated = np.repeat(y, times), np.repeat(proba, times, axis=0)
+    assert found == pytest.approx(roc_auc(*repeated, labels=[0, 1, 2]))
+
+
+def test_a_label_of_images_without_weight_is_absent():
+    y, proba = np.array([0, 1, 2, 0]), _proba(4, 3)
+    weight = [1, 1, 0, 1]
+    with pytest.warns(InstantDLWarning):
+        found = roc_auc(y, proba, labels=[0, 1, 2], sample_weight=weight)
+    with pytest.warns(InstantDLWarning):
+        expected = roc_auc(y[[0, 1, 3]], proba[[0, 1, 3]], labels=[0, 1, 2])
+    assert found == expected
+
+
 @pytest.mark.parametrize(
     "labels", [["a", "b"], [0, 1], [-1, 7], [False, True], np.array(["b", "a"])]
 )

@@ -38,6 +38,11 @@ def test_certain_pixels_lie_in_the_outermost_bins(dtype):
     assert bins.tolist() == [0, N_LOG_ODDS_BINS - 1]
 
 
+def test_what_rounding_adds_to_certainty_does_not_count():
+    bins = log_odds_bins(np.array([-1e-7, 1 + 1e-6], np.float32))
+    assert bins.tolist() == [0, N_LOG_ODDS_BINS - 1]
+
+
 @given(st.lists(st.floats(0, 1e30), min_size=2, max_size=20))
 @settings(max_examples=100, deadline=None)
 def test_size_bins_keep_the_order_and_a_thousandth(values):

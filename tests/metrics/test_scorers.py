@@ -122,6 +122,20 @@ def test_an_estimator_without_classes_is_scored_by_the_values_found(data):
     assert jaccard_scorer(Threshold(0.4), X, y) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("scorer", "measure"), [(jaccard_scorer, jaccard), (dice_scorer, dice)]
+)
+def test_a_class_that_is_nowhere_is_left_out_of_more_than_two(data, scorer, measure):
+    X, y = data
+    estimator = Threshold().fit(X, y)
+    estimator.classes_ = np.array([0, 1, 2])
+    expected = measure(y, estimator.predict(X), average="macro")
+    assert scorer(estimator, X, y) == pytest.approx(expected)
+    # Empty masks of two classes agree.
+    nothing = np.zeros((2, 4, 4))
+    assert scorer(Threshold().fit(X, y), nothing, nothing.astype(int)) == 1.0
+
+
 class Gain(BaseEstimator):
     """Multiplies images, and takes each by itself as estimators of images do."""
 

@@ -94,6 +94,20 @@ def test_per_image_scores_are_those_of_each_image_alone():
     )
 
 
+@pytest.mark.parametrize("measure", [jaccard, dice, pixel_accuracy])
+def test_a_weight_counts_the_pixels_of_an_image_so_many_times(measure):
+    y_true, y_pred = np.random.default_rng(0).integers(0, 3, (2, 4, 5, 6))
+    times = [2, 0, 1, 3]
+    repeated = np.repeat(y_true, times, axis=0), np.repeat(y_pred, times, axis=0)
+    found = measure(y_true, y_pred, sample_weight=times)
+    assert found == pytest.approx(measure(*repeated))
+    assert found == pytest.approx(
+        measure(y_true, y_pred, sample_weight=np.divide(times, 7))
+    )
+    with pytest.raises(ValueError, match="per_image=True"):
+        measure(y_true, y_pred, sample_weight=times, per_image=True)
+
+
 def test_macro_and_foreground_macro_are_means_over_labels():
     true, pred = RNG.integers(0, 3, (2, 4, 8, 8))
     each = jaccard(true, pred, average=None)

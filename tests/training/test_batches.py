@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from instantdl.images import Augmentation, Normalizer
+from instantdl.images import Augmentation, Crops, Normalizer, check_images
 from instantdl.training import PatchSource, TrainingBatches, validation_batches
 
 
@@ -262,3 +262,23 @@ def test_validation_takes_no_more_than_fits(monkeypatch):
     monkeypatch.setattr(module, "_VALIDATION_BYTES", 3 * 4 * 64)
     batches = validation_batches(_source([(8, 8)] * 9), batch_size=1)
     assert len(batches) == 3
+
+
+def test_parts_of_an_image_are_normalised_as_the_whole_of_it():
+    image = np.linspace(0, 1, 64 * 8, dtype=np.float32).reshape(1, 64, 8)
+    images = check_images(image, spatial_ndim=2)
+    masks = np.zeros((1, 64, 8), int)
+    window = (slice(48, 64), slice(0, 8))
+    parts = {
+        "images": Crops(images, [(0, window)]),
+        "targets": Crops(masks, [(0, window)]),
+    }
+    source = PatchSource(
+        **parts,
+        encode=np.asarray,
+        normalizer=Normalizer("minmax"),
+        patch_shape=(16, 8),
+        sample_weight=np.ones(1),
+    )
+    x, _ = source.crop(0, (0, 0))
+    np.testing.assert_allclose(x[..., 0], image[0, 48:], atol=1e-5)

@@ -126,11 +126,13 @@ def test_the_statistics_settle_towards_the_end(fake_network):
     assert state.frozen
 
 
-def test_improvements_below_the_tolerance_do_not_count(fake_network):
+def test_improvements_below_the_tolerance_are_kept_but_not_waited_for(fake_network):
     network = fake_network(val_losses=[1, 0.99, 0.98, 0.97, 0.96])
     state = _fit(network, epochs=100, n_iter_no_change=2, tol=0.1)
     assert state.epoch == 5
-    assert state.best_epoch == 0
+    assert (state.best_epoch, state.best_loss) == (4, 0.96)
+    assert state.weights[0] == 20
+    assert (state.counted_epoch, state.counted_loss) == (0, 1)
 
 
 def test_without_early_stopping_all_epochs_are_run(fake_network):

@@ -308,3 +308,21 @@ def test_a_network_that_is_given_up_leaves_no_graph_behind(spec):
     before = _n_graphs()
     _train_one(spec)
     assert _n_graphs() == before
+
+
+def test_a_heavy_image_moves_the_weights_as_much_in_a_batch_of_its_own_kind(spec):
+    network = CompiledNetwork(
+        dataclasses.replace(spec(filters=2, levels=1), key="heavy", optimizer="sgd")
+    )
+    before = network.initial_weights(0)
+    x, target, weights, noise = _batch(network.n_noise)
+    moved = []
+    for heavier in (1, 3):
+        network.load_weights(before)
+        network.load_optimizer_state(None)
+        given = {**weights, "sample_weight": heavier * weights["sample_weight"]}
+        network.train(x, target, **given, noise=noise, learning_rate=1e-3)
+        trainable = network.get_weights()[0]
+        moved.append(trainable - before[0])
+    assert np.abs(moved[0]).max() > 0
+    np.testing.assert_allclose(moved[1], 3 * moved[0], rtol=0.05, atol=1e-7)

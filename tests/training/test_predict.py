@@ -134,7 +134,12 @@ def test_tiles_cover_each_pixel_once(data, rank):
     def draw(low, high):
         return data.draw(st.tuples(*[st.integers(low, high)] * rank))
 
-    tiling = Tiling(draw(1, 4), draw(0, 6), draw(1, 12))
+    stride = draw(1, 4)
+    patch = tuple(
+        step * factor for step, factor in zip(stride, draw(1, 6), strict=True)
+    )
+    chosen = data.draw(st.sampled_from([None, patch]))
+    tiling = Tiling(stride, draw(0, 6), draw(1, 12), chosen)
     shape = draw(1, 40)
     seen = np.zeros(shape, int)
     sizes = set()
@@ -149,6 +154,25 @@ def test_tiles_cover_each_pixel_once(data, rank):
             assert inner.stop <= window.stop - window.start
     assert (seen == 1).all()
     assert len(sizes) == 1
+
+
+@pytest.mark.parametrize(
+    ("patch", "size", "windows"),
+    [
+        (1, 1, [(0, 1)]),
+        (1, 3, [(0, 1), (1, 2), (2, 3)]),
+        (5, 5, [(0, 5)]),
+        (5, 4, [(0, 5)]),
+        (5, 9, [(0, 16)]),
+        (64, 9, [(0, 16)]),
+        (None, 5, [(0, 8)]),
+    ],
+)
+def test_no_more_is_shown_than_was_learnt_from(patch, size, windows):
+    patch_shape = None if patch is None else (patch, 64, 64)
+    tiling = Tiling((1, 8, 8), (4, 32, 32), (64, 64, 64), patch_shape)
+    tiles = tiling.tiles((size, 64, 64))
+    assert [(t.window[0].start, t.window[0].stop) for t in tiles] == windows
 
 
 def test_images_of_many_sizes_come_back_in_order(network_of):
