@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from instantdl.exceptions import ImageError
+from instantdl.exceptions import ImageError, InstantDLWarning
 from instantdl.images import ImageCollection
 from instantdl.io._labels import read_labels
-from instantdl.io._nested import nested_files, nested_folders, read_masks
+from instantdl.io._nested import has_masks, nested_files, nested_folders, read_masks
 from instantdl.io._problems import describe_problems
 from instantdl.io._read import has_channels, image_ending, image_stem, read_image
 from instantdl.io._visible import list_images, natural_key, visible_files
@@ -34,7 +35,7 @@ _PARTNERS = (
 _read_target = partial(read_image, keep_palette=True)
 
 
-def load_folder(path: str | os.PathLike[str]) -> Bunch:
+def load_folder(path: str | os.PathLike[str], *, as_text: bool = False) -> Bunch:
     """Load images with targets, labels or classes from folders.
 
     Names and labels are checked now and all problems reported together; pixels are
@@ -48,11 +49,16 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
         belong together have the same name; their endings may differ.
 
         For objects, there may instead be a folder for each image with ``image/``,
-        which holds it, and ``mask/``, which holds a mask for each of its objects.
+        which holds it, and ``mask/``, which holds a mask for each of its objects; or
+        none of them has ``mask/``, as for test images.
 
         For classification, ``groundtruth/groundtruth.csv`` or, without such a folder,
         ``groundtruth.csv`` holds labels instead. Or, without ``image/``, there are two
         or more folders with images, each named after its class.
+
+    as_text : bool, default=False
+        Whether labels and groups of a csv file stay as they stand there. Else those
+        of one part of a data set may be numbers and those of another strings.
 
     Returns
     -------
@@ -63,9 +69,9 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
             Images; those of several folders are joined on the channel axis.
         y : ImageCollection of length n_samples, ndarray of shape (n_samples,) or None
             Targets, with values and dtype as in their files, or label images where
-            there is a mask for each object; or labels, int64 if all
-            are whole numbers, else strings; or names of classes, always strings. None
-            if there are neither.
+            there is a mask for each object; or labels, int64 if all are whole
+            numbers and not `as_text`, else strings; or names of classes, always
+            strings. None if there are neither.
         groups : ndarray of shape (n_samples,) or None
             What images belong to, such as a patient, for scikit-learn's
             ``GroupKFold``: the column ``group`` beside the labels. None without it.
@@ -83,8 +89,13 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
     ImageError
         If a file has no partner, two files have the same name but for their ending,
         an ending is unknown, or a folder is empty; if labels are not readable, an
-        image has none or more than one, or a label has no image. The sizes of images
+        image has none or more than one, or no label has an image. The sizes of images
         are not compared here, since that would read them.
+
+    Warns
+    -----
+    InstantDLWarning
+        If some labels have no image: they are left out.
 
     See Also
     --------
@@ -138,9 +149,19 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
     folders = [*channels, *(["groundtruth"] if has_target else [])]
     files = {folder: _by_stem(root / folder, problems) for folder in folders}
     problems += _missing_partners(files)
-    labels = read_labels(table, files["image"], problems) if table else {}
+    left_out: list[str] = []
+    labels: dict[str, Any] = {}
+    if table:
+        labels = read_labels(table, files["image"], problems, left_out, as_text=as_text)
     if problems:
         raise ImageError(describe_problems(root, _PARTNERS, problems))
+    if left_out:
+        warnings.warn(
+            f"{table}: each row should have an image. Got {len(left_out)} without one,"
+            f" such as {left_out[0]}. They are left out.",
+            InstantDLWarning,
+            stacklevel=2,
+        )
     stems = list(files["image"])
     rows = [tuple(files[folder][stem] for folder in channels) for stem in stems]
     if len(channels) == 1:
@@ -157,16 +178,17 @@ def load_folder(path: str | os.PathLike[str]) -> Bunch:
 
 
 def _load_nested(root: Path, items: list[Path]) -> Bunch:
-    """Load images that have a folder each, with a mask for each object."""
+    """Load images that have a folder each, with a mask for each object or none."""
     problems: list[str] = []
-    pairs = [nested_files(folder, problems) for folder in items]
+    masked = has_masks(items)
+    pairs = [nested_files(folder, problems, masked=masked) for folder in items]
     if problems:
         rule = "each folder must hold one image and the masks of its objects"
         raise ImageError(describe_problems(root, rule, problems))
     found = [pair for pair in pairs if pair is not None]
     return Bunch(
         X=ImageCollection([image for image, _ in found], read=read_image),
-        y=ImageCollection([masks for _, masks in found], read=read_masks),
+        y=ImageCollection([x for _, x in found], read=read_masks) if masked else None,
         groups=None,
         names=[folder.name for folder in items],
         channels=[],
@@ -191,6 +213,12 @@ def _load_classes(root: Path, classes: list[Path]) -> Bunch:
 
 def _class_folders(root: Path) -> list[Path]:
     """Return the folders that hold images if they can only be classes, else none."""
+    classes = _possible_classes(root)
+    return classes if len(classes) > 1 else []
+
+
+def _possible_classes(root: Path) -> list[Path]:
+    """Return the folders that hold images unless one of them can be no class."""
     if not root.is_dir() or (root / "image").is_dir() or (root / _TABLE).exists():
         return []
     folders = [p for p in root.iterdir() if p.is_dir() and p.name[0] != "."]
@@ -199,7 +227,19 @@ def _class_folders(root: Path) -> list[Path]:
     classes = [folder for folder in folders if list_images(folder)]
     if any(_NOT_CLASSES.fullmatch(folder.name.lower()) for folder in classes):
         return []
-    return sorted(classes, key=natural_key) if len(classes) > 1 else []
+    return sorted(classes, key=natural_key)
+
+
+def _advice_for_one_class(root: Path) -> str | None:
+    """Return what to do about a single folder that might be a class, or None."""
+    classes = _possible_classes(root)
+    if len(classes) != 1:
+        return None
+    return (
+        f"Folders of classes must be two or more, and {classes[0].name}/ is one: add"
+        f" the others, or put the images into `image/` and labels into `{_TABLE}`"
+        " beside it."
+    )
 
 
 def _channel_folders(root: Path) -> list[str]:
@@ -207,12 +247,12 @@ def _channel_folders(root: Path) -> list[str]:
     if not (root / "image").is_dir():
         found = sorted(p.name for p in root.iterdir()) if root.is_dir() else []
         inner = [name for name in found if (root / name / "image").is_dir()]
-        advice = (
-            f"Load {root / inner[0]} instead."
-            if inner
-            else "Put the images into it, and masks into `groundtruth/` beside it; or"
-            " those of each class into a folder of its name."
+        advice = _advice_for_one_class(root) or (
+            "Put the images into it, and masks into `groundtruth/` beside it; or those"
+            " of each class into a folder of its name."
         )
+        if inner:
+            advice = f"Load {root / inner[0]} instead."
         raise FileNotFoundError(
             f"{root}: the folder must hold a folder `image/`. Got"
             f" {', '.join(found[:5]) or 'nothing'}. {advice}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections import defaultdict
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +33,12 @@ class _Row(NamedTuple):
 
 
 def read_labels(
-    path: Path, images: dict[str, Path], problems: list[str]
+    path: Path,
+    images: dict[str, Path],
+    problems: list[str],
+    left_out: list[str],
+    *,
+    as_text: bool = False,
 ) -> dict[str, Labels]:
     r"""Read the label of each image, and its group if there is such a column.
 
@@ -47,12 +54,19 @@ def read_labels(
     problems : list of str
         What is wrong is appended here.
 
+    left_out : list of str
+        File names of rows without an image are appended here. If no row has an image,
+        that is a problem instead.
+
+    as_text : bool, default=False
+        Whether labels and groups stay as they stand in the file.
+
     Returns
     -------
     dict of str to ndarray of shape (n_samples,)
         ``groundtruth`` and, if there is such a column, ``group``, in the order of
-        `images`: int64 if all are whole numbers, else strings. Empty if there are
-        problems.
+        `images`: int64 if all are whole numbers and not `as_text`, else strings. Empty
+        if there are problems.
 
     Examples
     --------
@@ -63,14 +77,17 @@ def read_labels(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "groundtruth.csv")
     ...     _ = path.write_text("filename,groundtruth\nb.png,0\na.png,1\n")
-    ...     read_labels(path, images, [])
+    ...     read_labels(path, images, [], [])
     {'groundtruth': array([1, 0])}
     """
-    rows = _read_rows(path, problems)
     by_stem: dict[str, list[_Row]] = defaultdict(list)
-    for row in rows:
-        name = row.cells["filename"]
-        by_stem[name if name in images else image_stem(name)].append(row)
+    for row in _read_rows(path, problems):
+        by_stem[row_stem(row.cells["filename"], images)].append(row)
+    if any(stem in images for stem in by_stem):
+        for stem in [stem for stem in by_stem if stem and stem not in images]:
+            left_out += [row.cells["filename"] for row in by_stem.pop(stem)]
+    kept = (row for same in by_stem.values() for row in same)
+    rows = sorted(kept, key=lambda row: row.line)
     problems += [f"{path.name}, {problem}" for problem in _check_cells(rows)]
     if rows:
         problems += _check_names(path, images, by_stem)
@@ -78,10 +95,22 @@ def read_labels(
         return {}
     ordered = [by_stem[stem][0].cells for stem in images]
     return {
-        column: _to_array([cells[column] for cells in ordered])
+        column: _to_array([cells[column] for cells in ordered], as_text=as_text)
         for column in _VALUES
         if column in ordered[0]
     }
+
+
+def row_stem(name: str, images: Container[str]) -> str:
+    """Return the name of an image without ending from a row, where it may have one."""
+    plain = unicodedata.normalize("NFC", name)
+    return plain if plain in images else image_stem(plain)
+
+
+def are_whole(cells: Iterable[str]) -> bool:
+    """Tell whether all are whole numbers."""
+    # 18 digits always fit into 64 bits; longer numbers are names, say of patients.
+    return all(re.fullmatch(r"[+-]?[0-9]{1,18}", cell) for cell in cells)
 
 
 def _read_rows(path: Path, problems: list[str]) -> list[_Row]:
@@ -174,8 +203,7 @@ def _check_names(
     return problems
 
 
-def _to_array(cells: list[str]) -> Labels:
-    # 18 digits always fit into 64 bits; longer numbers are names, say of patients.
-    if all(re.fullmatch(r"[+-]?[0-9]{1,18}", cell) for cell in cells):
+def _to_array(cells: list[str], *, as_text: bool = False) -> Labels:
+    if not as_text and are_whole(cells):
         return np.array([int(cell) for cell in cells], dtype=np.int64)
     return np.array(cells, dtype=np.str_)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from instantdl.io._visible import list_images, natural_key
 __all__ = ["read_masks"]
 
 _IMAGES, _MASKS = ("image", "images"), ("mask", "masks")
+# Folders of these names hold many images, even if it is one for once.
+_PARTS = re.compile(r"train(ing)?|test(ing)?|val(idation)?")
 
 
 def read_masks(folder: str | os.PathLike[str]) -> NDArray[np.int32]:
@@ -79,18 +82,25 @@ def nested_folders(root: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        Empty if there is none with both an image and masks.
+        Empty if there is none with both an image and masks, unless each holds nothing
+        but one image.
     """
     if not root.is_dir() or (root / "image").is_dir():
         return []
-    folders = [p for p in root.iterdir() if p.is_dir() and p.name[0] != "."]
-    folders.sort(key=natural_key)
-    if not any(_inner(p, _IMAGES) and _inner(p, _MASKS) for p in folders):
-        return []
-    return [p for p in folders if _inner(p, _IMAGES) or _inner(p, _MASKS)]
+    items = [p for p in _folders(root) if _inner(p, _IMAGES) or _inner(p, _MASKS)]
+    items.sort(key=natural_key)
+    paired = any(_inner(p, _IMAGES) and _inner(p, _MASKS) for p in items)
+    return items if paired or all(_is_image(p) for p in items) else []
 
 
-def nested_files(folder: Path, problems: list[str]) -> tuple[Path, Path] | None:
+def has_masks(items: list[Path]) -> bool:
+    """Tell whether there are masks in any of the folders of images."""
+    return any(_inner(folder, _MASKS) for folder in items)
+
+
+def nested_files(
+    folder: Path, problems: list[str], *, masked: bool
+) -> tuple[Path, Path | None] | None:
     """Return the image and the folder of masks; note what is wrong.
 
     Parameters
@@ -101,18 +111,24 @@ def nested_files(folder: Path, problems: list[str]) -> tuple[Path, Path] | None:
     problems : list of str
         Grows by a line for what is lacking.
 
+    masked : bool
+        Whether there must be masks.
+
     Returns
     -------
-    image, masks : Path
-        None if something is wrong.
+    image : Path
+        Its file.
+
+    masks : Path or None
+        None without masks. Instead of both, None if something is wrong.
     """
     inner, masks = _inner(folder, _IMAGES), _inner(folder, _MASKS)
     images = list_images(inner) if inner else []
     if len(images) != 1:
         problems.append(f"{folder.name}/image/ must hold one image, not {len(images)}")
-    if masks is None or not list_images(masks):
+    if masked and (masks is None or not list_images(masks)):
         problems.append(f"{folder.name}/mask/ must hold a mask of each object")
-    if len(images) != 1 or masks is None:
+    if len(images) != 1 or (masked and masks is None):
         return None
     return images[0], masks
 
@@ -123,6 +139,18 @@ def _read_mask(path: Path) -> NDArray[np.bool_]:
     if mask.ndim > 2 and mask.shape[-1] == 3:
         mask = np.asarray(mask.any(axis=-1))
     return mask
+
+
+def _is_image(folder: Path) -> bool:
+    """Tell whether a folder is that of one image, and not one of many images."""
+    inner = _folders(folder)
+    if len(inner) != 1 or inner[0].name not in _IMAGES:
+        return False
+    return not _PARTS.fullmatch(folder.name.lower()) and len(list_images(inner[0])) == 1
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
 
 
 def _inner(folder: Path, names: tuple[str, ...]) -> Path | None:

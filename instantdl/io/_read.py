@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import struct
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,8 @@ def image_stem(name: str) -> str:
     Returns
     -------
     str
-        What files that belong together have in common.
+        What files that belong together have in common. Letters with marks are in their
+        composed form (NFC), whichever form the system writes.
 
     Examples
     --------
@@ -145,7 +147,8 @@ def image_stem(name: str) -> str:
     ('a', 'a.1', 'a.txt')
     """
     stem = name[: len(name) - len(image_ending(name) or "")]
-    return stem[:-4] if stem.lower().endswith(".ome") else stem
+    stem = stem[:-4] if stem.lower().endswith(".ome") else stem
+    return unicodedata.normalize("NFC", stem)
 
 
 def has_channels(shape: tuple[int, ...]) -> bool:

@@ -31,10 +31,13 @@ _verbose = {"on": False}
 
 
 def main() -> None:
-    """Run the command line; what the user can mend is said in one sentence."""
+    """Run the command line; what the user can mend is said in one sentence.
+
+    That may be an ImportError: it names the package that files of a kind need.
+    """
     try:
         app(prog_name="instantdl")
-    except (InstantDLError, OSError, ValueError) as error:
+    except (InstantDLError, ImportError, OSError, ValueError) as error:
         if _verbose["on"]:
             raise
         _say(str(error))
@@ -62,6 +65,20 @@ def _print_json(content: Any) -> None:
     text = json.dumps(plain(content), indent=2, ensure_ascii=False)
     # Names of files may hold bytes that are no text; JSON has the same escapes.
     typer.echo(text.encode("utf-8", "backslashreplace").decode())
+
+
+def _parse_classes(task: str, given: list[str]) -> list[str] | list[int] | None:
+    """Return classes as csv files have them, or the numbers that masks hold."""
+    # Names with a comma can be given one by one.
+    texts = given[0].split(",") if len(given) == 1 else given
+    if not texts or task == "classification":
+        return [text.strip() for text in texts] or None
+    try:
+        return [int(text) for text in texts]
+    except ValueError:
+        raise ValueError(
+            f"`--classes` of masks must be whole numbers. Got {', '.join(texts)}."
+        ) from None
 
 
 @app.callback()
@@ -101,11 +118,12 @@ def check(config: Config, as_json: AsJson = False) -> None:
     from instantdl.pipeline._config import load_config
     from instantdl.pipeline._inspect_report import describe
 
-    report = check_run(load_config(config))
+    notes: list[str] = []
+    report = check_run(load_config(config, notes=notes))
     if as_json:
-        _print_json(report.to_dict())
+        _print_json({**report.to_dict(), "notes": notes})
     else:
-        _echo(describe(report))
+        _echo("\n\n".join([describe(report), *notes]))
     if report.problems:
         raise typer.Exit(2)
 
@@ -171,6 +189,15 @@ def evaluate(
     uncertainty: Annotated[
         Path | None, typer.Option(help="Folder of uncertainties.")
     ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="All classes, as in 0,1,2; else those found. May be given repeatedly."
+        ),
+    ] = None,
+    spatial_ndim: Annotated[
+        int | None, typer.Option(help="Spatial axes of real-valued images: 2 or 3.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for the metrics; printed only if none.")
     ] = None,
@@ -180,7 +207,13 @@ def evaluate(
     from instantdl.pipeline._evaluate import evaluate_folders
 
     found = evaluate_folders(
-        task, truth, predicted, probability=probability, uncertainty=uncertainty
+        task,
+        truth,
+        predicted,
+        probability=probability,
+        uncertainty=uncertainty,
+        classes=_parse_classes(task, classes or []),
+        spatial_ndim=spatial_ndim,
     )
     if output is not None:
         found.save(output)

@@ -15,6 +15,7 @@ from instantdl.estimators import (
     PixelRegressor,
     SemanticSegmenter,
 )
+from instantdl.exceptions import InstantDLError
 from instantdl.images import Augmentation
 from instantdl.pipeline._config_text import parse_config
 from instantdl.pipeline._original import is_original, translate_original
@@ -49,7 +50,7 @@ _SET_BY_RUN = ("log_dir", "verbose", "warm_start")
 Positive = Annotated[int, Field(ge=1, strict=True)]
 
 
-class ConfigError(ValueError):
+class ConfigError(InstantDLError, ValueError):
     """A configuration is not what it must be; the text tells all that is wrong."""
 
 
@@ -124,7 +125,11 @@ class RunConfig(BaseModel):
     """
 
     model_config = ConfigDict(
-        allow_inf_nan=False, extra="forbid", frozen=True, str_strip_whitespace=True
+        allow_inf_nan=False,
+        extra="forbid",
+        frozen=True,
+        str_strip_whitespace=True,
+        json_schema_extra={"description": "What a run is told."},
     )
 
     task: Task = Field(description="What to learn.")
@@ -141,7 +146,7 @@ class RunConfig(BaseModel):
     time_limit: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Seconds to train, at most."
     )
-    augmentation: Literal["auto"] | dict[str, Any] | None = Field(
+    augmentation: Literal["auto"] | bool | dict[str, Any] | None = Field(
         "auto", description="Random changes of the training images."
     )
     loss: str = Field("auto", description="Loss of the estimator.")
@@ -263,7 +268,7 @@ def load_config(
         problems += _check_estimator(config)
     if problems or config is None:
         raise ConfigError(f"{name} must be mended: {_listed(problems)}")
-    return _resolve(config, Path() if folder is None else folder)
+    return resolve_paths(config, Path() if folder is None else folder)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -348,7 +353,7 @@ def _listed(problems: list[str]) -> str:
     return "".join(f"\n  {problem}" for problem in problems)
 
 
-def _resolve(config: RunConfig, folder: Path) -> RunConfig:
+def resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
     """Return the configuration with paths that begin at the folder of its file."""
     # Whole paths, since a run's own configuration lies in another folder.
     changes: dict[str, Any] = {"path": _find(config.path, folder).absolute()}

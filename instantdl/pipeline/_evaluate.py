@@ -10,7 +10,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from instantdl.pipeline._evaluation._classification import evaluate_labels
-from instantdl.pipeline._evaluation._files import read_folders
+from instantdl.pipeline._evaluation._files import match_bool_masks, read_folders
 from instantdl.pipeline._evaluation._inputs import check_inputs, check_task, refuse
 from instantdl.pipeline._evaluation._instances import evaluate_instances
 from instantdl.pipeline._evaluation._regression import evaluate_values
@@ -102,9 +102,10 @@ def evaluate(
 
     - semantic segmentation: "accuracy", "jaccard", "dice", "sensitivity",
       "specificity" and "roc_auc", over all pixels of all images: of the foreground
-      with two classes, of more the mean over classes. The area under the ROC is that
-      of 4096 bins of the probability, equal steps of its log-odds, and exact but for
-      pixels that share one.
+      with two classes, of more the mean over classes: for "jaccard" and "dice" those in
+      truth or prediction, for "sensitivity" and "roc_auc" those in the truth. The area
+      under the ROC is that of 4096 bins of the probability, equal steps of its
+      log-odds, and exact but for pixels that share one.
     - instance segmentation: "average_precision" (mean over the thresholds 0.50 to 0.95,
       as in the Data Science Bowl 2018), "average_precision_50",
       "average_precision_75", "f1" and "panoptic_quality" at 0.5,
@@ -221,6 +222,11 @@ def evaluate_folders(
     --------
     evaluate : What is measured.
 
+    Notes
+    -----
+    Masks of bool, such as TIFF files of one bit, take the values of those that they are
+    compared with, where these are two: say 0 and 255.
+
     Examples
     --------
     >>> import tempfile
@@ -252,6 +258,8 @@ def evaluate_folders(
     else:
         is_mask = task in ("semantic_segmentation", "instance_segmentation")
         found = read_folders(paths, is_mask=is_mask)
+        if task == "semantic_segmentation":
+            found = match_bool_masks(found)
     return evaluate(
         task,
         found.y_true,

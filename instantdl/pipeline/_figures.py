@@ -332,12 +332,16 @@ def _painter(
     def some(source: Any, numbers: Sequence[int]) -> list[Any] | None:
         return None if source is None else [source[number] for number in numbers]
 
+    def layer(source: Any, numbers: Sequence[int]) -> list[Any] | None:
+        images = some(source, numbers)
+        return images and [_first_channel(image, results.model) for image in images]
+
     def maps(plot: Callable[..., Figure]) -> Callable[[Sequence[int]], Figure]:
         return lambda numbers: plot(
             [_with_channels(part.X[number], results.model) for number in numbers],
-            some(part.y if results.evaluation is not None else None, numbers),
-            some(found.y_pred, numbers),
-            some(found.uncertainty, numbers),
+            layer(part.y if results.evaluation is not None else None, numbers),
+            layer(found.y_pred, numbers),
+            layer(found.uncertainty, numbers),
             names=some(part.names, numbers),
         )
 
@@ -354,6 +358,8 @@ def _painter(
         return maps(plotting.plot_instances), _ROWS, text
     if isinstance(results.model, PixelRegressor):
         text = "Image, truth, prediction, their difference, uncertainty."
+        if (results.model.n_targets_ or 1) > 1:
+            text += " Of several channels the first is shown."
         return maps(plotting.plot_regressions), _ROWS, text
     text = "Image, truth, prediction, where they differ, uncertainty."
     return maps(plotting.plot_predictions), _ROWS, text
@@ -362,6 +368,11 @@ def _painter(
 def _with_channels(image: Any, model: Any) -> Any:
     """Return an image with an axis of channels: else volumes would be in doubt."""
     return image[..., np.newaxis] if image.ndim == model.spatial_ndim_in_ else image
+
+
+def _first_channel(values: Any, model: Any) -> Any:
+    """Return a map without an axis of channels."""
+    return values[..., 0] if values.ndim > model.spatial_ndim_in_ else values
 
 
 def _title(results: _Results, number: int) -> str:

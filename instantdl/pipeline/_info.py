@@ -45,7 +45,8 @@ def describe_model(path: str | os.PathLike[str]) -> dict[str, Any]:
     }
     if hasattr(model, "classes_"):
         found["classes"] = model.classes_.tolist()
-    for name in ("patch_shape_", "image_shape_", "threshold_", "min_size_"):
+    settled = ("patch_shape_", "resized_to_", "image_shape_", "threshold_", "min_size_")
+    for name in settled:
         if hasattr(model, name):
             value = getattr(model, name)
             found[name.strip("_")] = list(value) if isinstance(value, tuple) else value

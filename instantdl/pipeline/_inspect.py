@@ -20,7 +20,12 @@ from instantdl.pipeline._inspect_facts import (
     guess_spatial_ndim,
     image_facts,
 )
-from instantdl.pipeline._inspect_files import Entry, PartFiles, find_files
+from instantdl.pipeline._inspect_files import (
+    Entry,
+    PartFiles,
+    find_files,
+    settle_labels,
+)
 from instantdl.pipeline._inspect_images import check_images, some, summarize_images
 from instantdl.pipeline._inspect_reading import (
     has_alpha,
@@ -81,6 +86,9 @@ def inspect_project(
     *,
     n_classes: int | None = None,
     read: Literal["all"] | int = "all",
+    only_test: bool = False,
+    spatial_ndim: int | None = None,
+    as_text: bool = False,
 ) -> ProjectReport:
     """Look through a project folder for all that is wrong with it, before a run.
 
@@ -103,6 +111,16 @@ def inspect_project(
     read : "all" or int, default="all"
         How many images of each part are read, evenly chosen. Names and labels are
         always looked at all.
+
+    only_test : bool, default=False
+        Look at ``test/`` alone, as is enough where a model is only applied.
+
+    spatial_ndim : {2, 3} or None, default=None
+        Number of spatial axes of images without targets. None goes by those with
+        targets, else takes a third axis of up to four entries for channels.
+
+    as_text : bool, default=False
+        Whether labels stay as they stand in csv files, also if all are whole numbers.
 
     Returns
     -------
@@ -160,15 +178,20 @@ def inspect_project(
     (40, 48) for train/image/3.png of shape (48, 48). Export both again at one size, or
     leave them out.
     """
-    _check_arguments(task, n_classes, read)
+    _check_arguments(task, n_classes, read, spatial_ndim)
     root, found = Path(path), Findings()
-    parts = {files.part: _Part(files) for files in _find_parts(root, found)}
+    files = _find_parts(root, found, only_test=only_test)
+    if not as_text:
+        settle_labels(files)
+    parts = {one.part: _Part(one) for one in files}
     known: dict[int, int] = {}
+    if spatial_ndim is not None:
+        known = {spatial_ndim: spatial_ndim, spatial_ndim + 1: spatial_ndim}
     for part in parts.values():
         _check_files(part, task, found)
         _read_part(part, task, read, known, found)
     images = {name: part.facts for name, part in parts.items()}
-    spatial_ndim = check_images(images, found, mix_colours=task != "regression")
+    n_axes = check_images(images, found, mix_colours=task != "regression")
     _check_channel_folders(parts, found)
     if task == "classification":
         _check_planes(images, found)
@@ -182,13 +205,13 @@ def inspect_project(
         problems=found.problems,
         warnings=found.warnings,
         parts={
-            name: _summarize(part, spatial_ndim, classes[name])
+            name: _summarize(part, n_axes, classes[name])
             for name, part in parts.items()
         },
     )
 
 
-def _check_arguments(task: str, n_classes: Any, read: Any) -> None:
+def _check_arguments(task: str, n_classes: Any, read: Any, spatial_ndim: Any) -> None:
     if task not in TASKS:
         raise ValueError(f"`task` must be one of {', '.join(TASKS)}. Got {task!r}.")
     for name, value, least, other in (
@@ -202,30 +225,34 @@ def _check_arguments(task: str, n_classes: Any, read: Any) -> None:
             raise ValueError(
                 f"`{name}` must be {other!r} or an int >= {least}. Got {value!r}."
             )
+    if spatial_ndim not in (None, 2, 3):
+        raise ValueError(f"`spatial_ndim` must be 2, 3 or None. Got {spatial_ndim!r}.")
 
 
-def _find_parts(root: Path, found: Findings) -> list[PartFiles]:
-    """Return train and, if it is there, test, with problems noted."""
+def _find_parts(root: Path, found: Findings, *, only_test: bool) -> list[PartFiles]:
+    """Return train and, if it is there, test, or test alone, with problems noted."""
     if not root.is_dir():
         kind = "a file" if root.is_file() else "nothing of this name"
         found.problem(
             str(root), "there must be a project folder", kind, "Check its spelling."
         )
         return []
-    if not os.path.lexists(root / "train"):
+    wanted = ("test",) if only_test else ("train", "test")
+    needed = wanted[0]
+    if not os.path.lexists(root / needed):
         try:
             names = sorted(path.name for path in root.iterdir() if path.name[0] != ".")
         except OSError as error:
             names = [str(error.strerror)]
         found.problem(
-            "train",
-            "there must be a folder `train` in the project",
+            needed,
+            f"there must be a folder `{needed}` in the project",
             some(names) if names else "an empty folder",
-            "Move image/ and what lies beside it into train/."
+            f"Move image/ and what lies beside it into {needed}/."
             if "image" in names
             else "Make it, and put image/ and groundtruth/ there.",
         )
-    parts = [part for part in ("train", "test") if os.path.lexists(root / part)]
+    parts = [part for part in wanted if os.path.lexists(root / part)]
     return [find_files(root, part, found) for part in parts]
 
 

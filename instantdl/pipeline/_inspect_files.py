@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from instantdl.io._folders import (
     _NOT_CLASSES,
     _TABLE,
+    _advice_for_one_class,
     _by_stem,
     _channel_folders,
     _class_folders,
@@ -21,9 +22,9 @@ from instantdl.io._folders import (
     _label_table,
     _missing_partners,
 )
-from instantdl.io._labels import _read_rows, read_labels
-from instantdl.io._nested import _IMAGES, _MASKS, _inner, nested_folders
-from instantdl.io._read import image_ending, image_stem
+from instantdl.io._labels import _read_rows, are_whole, read_labels, row_stem
+from instantdl.io._nested import _IMAGES, _MASKS, _inner, has_masks, nested_folders
+from instantdl.io._read import image_ending
 from instantdl.io._visible import _HIDDEN, list_images
 from instantdl.pipeline._inspect_report import Findings
 
@@ -117,6 +118,44 @@ def find_files(project: Path, part: str, found: Findings) -> PartFiles:
     return files
 
 
+def settle_labels(parts: Sequence[PartFiles]) -> None:
+    """Write labels plainly if those of all parts are whole numbers, and groups too.
+
+    Parameters
+    ----------
+    parts : sequence of PartFiles
+        All of a project, with labels as they stand in the files; they are changed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from instantdl.pipeline._inspect_files import Entry, PartFiles, settle_labels
+    >>> part = PartFiles("train", Path("train"), channels=["image"], targets="labels")
+    >>> part.entries = [Entry("a.png", (), label="01", group="p 1")]
+    >>> settle_labels([part])
+    >>> part.entries[0].label, part.entries[0].group
+    ('1', 'p 1')
+    """
+    every = [entry for files in parts for entry in files.entries]
+    # Names of folders stay text when they are loaded.
+    named = any(files.targets == "labels" and not files.channels for files in parts)
+    whole_labels = not named and _all_whole(entry.label for entry in every)
+    whole_groups = _all_whole(entry.group for entry in every)
+    for files in parts:
+        if whole_labels:
+            files.entries = [x._replace(label=_plain(x.label)) for x in files.entries]
+        if whole_groups:
+            files.entries = [x._replace(group=_plain(x.group)) for x in files.entries]
+
+
+def _all_whole(cells: Iterable[str | None]) -> bool:
+    return are_whole(cell for cell in cells if cell is not None)
+
+
+def _plain(cell: str | None) -> str | None:
+    return None if cell is None else str(int(cell))
+
+
 def _note_no_folders(files: PartFiles, found: Findings) -> None:
     """Note files and links of names that folders must have."""
     if not files.root.is_dir():
@@ -174,40 +213,41 @@ def _find_labels(
     files: PartFiles, table: Path, images: dict[str, Path], found: Findings
 ) -> dict[str, tuple[str | None, str | None]]:
     """Return label and group of each image; of a table with faults what it has."""
-    problems: list[str] = []
-    columns = read_labels(table, images, problems)
-    if not problems:
-        labels = [str(label) for label in columns["groundtruth"].tolist()]
-        groups: Iterable[str | None] = [None] * len(images)
-        if "group" in columns:
-            groups = [str(group) for group in columns["group"].tolist()]
-        return dict(zip(images, zip(labels, groups, strict=True), strict=True))
+    problems, left_out = list[str](), list[str]()
+    read_labels(table, images, problems, left_out)
     folder = table.parent.relative_to(files.root.parent).as_posix()
     for line in problems:
         start = files.part if line.startswith("image/") else folder
         _note_lines(f"{start}/", [line], found)
+    if left_out:
+        found.warning(
+            f"{folder}/{table.name}",
+            "each row should have an image",
+            f"{len(left_out)} without one, such as {left_out[0]}",
+            "They are left out; add the images if they belong to the data.",
+        )
     result: dict[str, tuple[str | None, str | None]] = {}
     for row in _read_rows(table, []):
-        name = row.cells["filename"]
-        stem = name if name in images else image_stem(name)
+        stem = row_stem(row.cells["filename"], images)
         label, group = row.cells["groundtruth"], row.cells.get("group")
         result.setdefault(stem, (label or None, group or None))
     return result
 
 
 def _find_nested(files: PartFiles, items: list[Path], found: Findings) -> None:
-    """Find the images that have a folder each, with a mask for each object."""
-    files.targets = "masks"
+    """Find the images that have a folder each, with a mask for each object or none."""
+    masked = has_masks(items)
+    files.targets = "masks" if masked else None
     for folder in items:
         inner, masks = _inner(folder, _IMAGES), _inner(folder, _MASKS)
         images = list_images(inner) if inner else []
-        has_masks = masks is not None and bool(list_images(masks))
+        filled = masks is not None and bool(list_images(masks))
         problems: list[str] = []
         if len(images) != 1:
             problems.append(
                 f"{folder.name}/image/ must hold one image, not {len(images)}"
             )
-        if not has_masks:
+        if masked and not filled:
             problems.append(f"{folder.name}/mask/ must hold a mask of each object")
         _note_lines(f"{files.part}/", problems, found)
         for beside in (inner, masks):
@@ -215,7 +255,7 @@ def _find_nested(files: PartFiles, items: list[Path], found: Findings) -> None:
                 _note_odd(files, beside, found)
                 _note_left_out(files, beside, found)
         if len(images) == 1:
-            target = masks if has_masks else None
+            target = masks if filled else None
             files.entries.append(Entry(folder.name, (images[0],), target))
 
 
@@ -244,20 +284,24 @@ def _note_no_images(files: PartFiles, found: Findings) -> None:
         found.problem(part, "there must be a folder", kind, "Make it.")
         return
     names = sorted(path.name for path in root.iterdir())
-    alone = [path.name for path in _folders(root) if (path / "image").is_dir()]
+    alone = [x for folder in _folders(root) if (x := _inner(folder, _IMAGES))]
     if alone:
+        counts = {path: len(list_images(path)) for path in sorted(alone)}
+        odd = [f"{n} in {x.parent.name}/{x.name}/" for x, n in counts.items() if n != 1]
         found.problem(
             part,
-            "folders of one image each must hold its masks too",
-            f"image/ without mask/ in {_some(alone)}",
-            f"Without masks, put all images into {part}/image/.",
+            "where each image has a folder, its image/ must hold one image, and nothing"
+            " but mask/ may lie beside it",
+            _some(odd) or "other folders there",
+            f"Else put all images into {part}/image/.",
         )
         return
     found.problem(
         part,
         "it must hold a folder `image/`, or two or more folders of classes",
         _some(names) or "nothing",
-        "Put the images into image/, and what belongs to them into groundtruth/.",
+        _advice_for_one_class(root)
+        or "Put the images into image/, and what belongs to them into groundtruth/.",
     )
 
 

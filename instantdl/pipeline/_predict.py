@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from instantdl.estimators import load
+from instantdl.estimators import PixelRegressor, load
 from instantdl.exceptions import ImageError
 from instantdl.images import ImageCollection
 from instantdl.io import list_images, load_folder, read_image
@@ -91,14 +91,21 @@ def predict_files(
     found, names = find_images(images)
     estimator = load(model)
     paths = found.names or names
-    if estimator.spatial_ndim_in_ == 2:
-        n_channels = estimator.n_channels_in_
-        found = map_images(found, partial(with_channels, n_channels=n_channels))
+    # As a run does: other numbers of channels come of several images.
+    in_colour = (estimator.spatial_ndim_in_, estimator.n_channels_in_) == (2, 3)
+    if in_colour and not isinstance(estimator, PixelRegressor):
+        found = map_images(found, partial(with_channels, n_channels=3))
     with RunLog(verbose=verbose) as log, log.listening():
         log.say(f"Looking at {len(names)} images.")
         _refuse_unfit(found, paths, estimator)
         steps = predict_images(
-            estimator, found, names, folder, n_draws=n_draws, png=png
+            estimator,
+            found,
+            names,
+            folder,
+            n_draws=n_draws,
+            png=png,
+            image_size=getattr(estimator, "resized_to_", None),
         )
         log.follow(steps, len(names), "Predicting")
         log.say(f"Done. The results of {len(names)} images are in {folder}")

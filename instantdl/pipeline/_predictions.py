@@ -17,6 +17,7 @@ from instantdl.estimators import (
     PixelRegressor,
     SemanticSegmenter,
 )
+from instantdl.estimators._instance_tables import describe_instances
 from instantdl.images import ImageCollection
 from instantdl.io import image_stem, read_image, write_image
 from instantdl.pipeline._files import write_table
@@ -201,9 +202,12 @@ def read_predictions(model: Any, names: Sequence[str], folder: Path) -> Predicti
         there = files and files[0].exists()
         return ImageCollection(files, read=read) if there else None
 
-    uncertainty = maps(UNCERTAINTY, read_image)
+    read_map: Callable[[Path], Image] = read_image
+    if isinstance(model, PixelRegressor) and model.n_targets_ == 1:
+        read_map = partial(_read_channel, rank=model.spatial_ndim_in_)
+    uncertainty = maps(UNCERTAINTY, read_map)
     if not isinstance(model, SemanticSegmenter):
-        return Predictions(maps(MASKS, read_image), None, uncertainty)
+        return Predictions(maps(MASKS, read_map), None, uncertainty)
     read = partial(_read_mask, classes=model.classes_)
     return Predictions(maps(MASKS, read), maps(PROBABILITY, read_image), uncertainty)
 
@@ -254,7 +258,24 @@ def _predict_dense(
         for part in {MASKS, PROBABILITY, UNCERTAINTY} & set(found):
             nearest = is_mask and part == MASKS
             found[part] = resized_to(found[part], own, rank=rank, nearest=nearest)
+        if OBJECTS in found:
+            found[MASKS], found[OBJECTS] = _describe_anew(found[MASKS], found[OBJECTS])
     return found
+
+
+def _describe_anew(labels: Image, table: pd.DataFrame) -> tuple[Image, pd.DataFrame]:
+    """Return labels of another size as 1 to n, and the objects described by them.
+
+    `table` has a row for each object that there was; those that are gone are left out.
+    """
+    left = np.union1d(0, labels)
+    rows = table.iloc[left[1:] - 1].reset_index(drop=True)
+    labels = np.searchsorted(left, labels).astype(np.int32)
+    found = describe_instances(
+        labels, rows["score"].to_numpy(), rows["class"].to_numpy()
+    )
+    others = rows[[name for name in rows if name not in found]]
+    return labels, pd.concat([found, others], axis=1)
 
 
 def _write_dense(model: Any, found: dict[str, Any], wanted: Sequence[Path]) -> None:
@@ -317,3 +338,9 @@ def _read_mask(path: Path, classes: NDArray[Any]) -> Image:
     values = file_values(classes)
     mask: Image = classes[np.searchsorted(values, read_image(path))]
     return mask
+
+
+def _read_channel(path: Path, rank: int) -> Image:
+    """Return values with their axis of one channel, which TIFF files do not keep."""
+    values = read_image(path)
+    return values[..., np.newaxis] if values.ndim == rank else values

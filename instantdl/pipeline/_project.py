@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,11 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import resize
 
+from instantdl.exceptions import InstantDLWarning
 from instantdl.images import ImageCollection
 from instantdl.io import load_folder
+from instantdl.io._labels import are_whole
+from instantdl.pipeline._inspect_report import ProjectReport
 from instantdl.pipeline._text import showable
 
-__all__ = ["ProjectPart", "load_part", "map_images", "resized_to", "with_channels"]
+__all__ = [
+    "ProjectPart",
+    "find_cuts",
+    "labels_are_text",
+    "load_part",
+    "map_images",
+    "resized_to",
+    "with_channels",
+]
 
 Image = NDArray[Any]
 
@@ -52,6 +64,7 @@ def load_part(
     *,
     n_channels: int | None = None,
     cut: float | None = None,
+    as_text: bool = False,
 ) -> ProjectPart:
     """Load one part of a project.
 
@@ -68,6 +81,9 @@ def load_part(
 
     cut : float, default=None
         Values of masks above it are the foreground, True; None leaves them.
+
+    as_text : bool, default=False
+        Whether labels stay as they stand in the csv file.
 
     Returns
     -------
@@ -89,7 +105,10 @@ def load_part(
     ...     print(part.X[0].shape, part.y[0].dtype)
     (8, 8, 3) bool
     """
-    data = load_folder(folder)
+    with warnings.catch_warnings():
+        # What is wrong with a table has been told of when the project was inspected.
+        warnings.simplefilter("ignore", InstantDLWarning)
+        data = load_folder(folder, as_text=as_text)
     X, y = data.X, data.y
     if n_channels is not None and task != "regression":
         X = map_images(X, partial(with_channels, n_channels=n_channels))
@@ -98,6 +117,83 @@ def load_part(
     # Figures, tables and the report cannot hold all that the name of a file can.
     names = [showable(name) for name in data.names]
     return ProjectPart(X, y, data.groups, names)
+
+
+def find_cuts(report: ProjectReport, n_classes: int | None) -> dict[str, float]:
+    """Return what divides masks in two, where masks of two classes have more values.
+
+    Parameters
+    ----------
+    report : ProjectReport
+        Of the project.
+
+    n_classes : int or None
+        As in a `RunConfig`.
+
+    Returns
+    -------
+    dict of str to float
+        For each part that has masks the middle between its own least and greatest
+        value; of one value, that between it and 0. Empty if no part has more than
+        two values.
+
+    Examples
+    --------
+    >>> from instantdl.pipeline._inspect_report import PartSummary, ProjectReport
+    >>> from instantdl.pipeline._project import find_cuts
+    >>> parts = {"train": PartSummary(classes={0: {}, 1: {}})}
+    >>> parts["test"] = PartSummary(classes={0: {}, 3: {}, 255: {}})
+    >>> report = ProjectReport("cells", "semantic_segmentation", [], [], parts)
+    >>> find_cuts(report, 2)
+    {'train': 0.5, 'test': 127.5}
+    """
+    if report.task != "semantic_segmentation" or n_classes != 2:
+        return {}
+    values = {
+        name: [float(value) for value in part.classes]
+        for name, part in report.parts.items()
+        if part.classes
+    }
+    if all(len(found) <= 2 for found in values.values()):
+        return {}
+    return {
+        name: ((min(found) if len(found) > 1 else 0) + max(found)) / 2
+        for name, found in values.items()
+    }
+
+
+def labels_are_text(model: Any, report: ProjectReport | None = None) -> bool:
+    """Tell whether labels stay as they stand in csv files, the same for all parts.
+
+    Parameters
+    ----------
+    model : estimator or None
+        Whose classes decide.
+
+    report : ProjectReport or None, default=None
+        Of the project, which decides before there is a model: labels are whole numbers
+        only if those of all parts are.
+
+    Returns
+    -------
+    bool
+        False if nothing is known.
+
+    Examples
+    --------
+    >>> from instantdl.pipeline._inspect_report import PartSummary, ProjectReport
+    >>> from instantdl.pipeline._project import labels_are_text
+    >>> parts = {"train": PartSummary(classes={"0": {}, "unknown": {}})}
+    >>> parts["test"] = PartSummary(classes={"0": {}})
+    >>> labels_are_text(None, ProjectReport("cells", "classification", [], [], parts))
+    True
+    """
+    if model is not None:
+        return any(isinstance(label, str) for label in getattr(model, "classes_", ()))
+    parts = list(report.parts.values()) if report else []
+    # Folders of classes, whose names are text, stand before the names of images.
+    named = any("/" in name for part in parts for name in part.names)
+    return named or not are_whole(str(x) for part in parts for x in part.classes)
 
 
 def map_images(images: Any, function: Callable[[Image], Image]) -> ImageCollection:

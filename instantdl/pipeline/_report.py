@@ -102,6 +102,7 @@ def _collect(run: RunFolder) -> dict[str, Any]:
         "evaluation": evaluation,
         "metrics": _metrics(evaluation),
         "summary": _summary(evaluation),
+        "why_not": _why_not(config, checked),
         "images": _table(run.evaluation / "per_image.csv"),
         "classes": _table(run.evaluation / "per_class.csv"),
         "figures": _figures(run.figures),
@@ -164,6 +165,18 @@ def _summary(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     found = evaluation.get("metrics", {})
     names = FIRST.get(evaluation.get("task", ""), ())
     return [{"metric": name, **found[name]} for name in names if name in found]
+
+
+def _why_not(config: dict[str, Any], checked: dict[str, Any]) -> str:
+    """Return why there is no evaluation, where there is none."""
+    test = checked.get("parts", {}).get("test", {})
+    if not config.get("evaluation", True):
+        return "Nothing was evaluated, since `evaluation` is false."
+    if not test.get("n_images"):
+        return "There are no test images, so nothing was evaluated."
+    if test.get("n_with_target"):
+        return "The run has not come as far as the evaluation."
+    return "There are no test targets, so nothing was evaluated."
 
 
 def _parts(checked: dict[str, Any]) -> dict[str, list[tuple[str, str]]]:

@@ -14,7 +14,7 @@ from typing import Any
 from instantdl.estimators import load
 from instantdl.exceptions import ImageError
 from instantdl.pipeline._check import check_run
-from instantdl.pipeline._config import RunConfig, load_config
+from instantdl.pipeline._config import RunConfig, load_config, resolve_paths
 from instantdl.pipeline._environment import describe_environment
 from instantdl.pipeline._evaluate import Evaluation, evaluate
 from instantdl.pipeline._figures import write_figures
@@ -23,12 +23,19 @@ from instantdl.pipeline._inspect import ProjectReport
 from instantdl.pipeline._predictions import predict_images, read_predictions
 from instantdl.pipeline._project import (
     ProjectPart,
+    find_cuts,
+    labels_are_text,
     load_part,
     map_images,
     resized_to,
 )
 from instantdl.pipeline._report import write_report
-from instantdl.pipeline._run_folder import RunFolder, new_folder, unfinished_folder
+from instantdl.pipeline._run_folder import (
+    RunFolder,
+    mark_finished,
+    new_folder,
+    unfinished_folder,
+)
 from instantdl.pipeline._run_log import RunLog
 from instantdl.pipeline._text import showable
 
@@ -49,7 +56,8 @@ def run_project(
         What to do, see `RunConfig` and `load_config`.
 
     resume : bool, default=False
-        Go on with the run that was interrupted. What it has written is kept.
+        Go on with the newest interrupted run that was told the same. What it has
+        written is kept.
 
     verbose : int, default=1
         0 shows nothing.
@@ -59,7 +67,8 @@ def run_project(
     Path
         Folder of the results: ``config.json``, ``environment.json``, ``check.json``,
         ``run.log``, ``training/``, ``model.instantdl``, ``results/``,
-        ``evaluation/``, ``figures/`` and ``report.html``.
+        ``evaluation/``, ``figures/``, ``report.html`` and, last of all,
+        ``finished.json``.
 
     Raises
     ------
@@ -76,7 +85,9 @@ def run_project(
     PosixPath('data/runs/001')
     """
     notes: list[str] = []
-    if not isinstance(config, RunConfig):
+    if isinstance(config, RunConfig):
+        config = resolve_paths(config, Path())
+    else:
         config = load_config(config, notes=notes)
     with RunLog(verbose=verbose) as screen:
         screen.say(f"Looking at the images in {config.path}.")
@@ -90,6 +101,7 @@ def run_project(
         write_json(folder.environment, describe_environment())
         with log.listening():
             _carry_out(config, checked, folder, log)
+        mark_finished(folder)
         log.say(f"Done. Open {folder.report}")
     return folder.root
 
@@ -122,17 +134,12 @@ def refuse_problems(path: Path, problems: Sequence[str]) -> None:
 def _carry_out(
     config: RunConfig, checked: ProjectReport, folder: RunFolder, log: RunLog
 ) -> None:
-    loading: dict[str, Any] = {
-        "task": config.task,
-        "n_channels": _n_channels(checked),
-        "cut": _cut(config, checked),
-    }
-    model = _train(config, folder, log, loading)
+    model = _train(config, checked, folder, log)
     if "test" not in checked.parts or not checked.parts["test"].n_images:
         log.warn("There are no test images; nothing is predicted or evaluated.")
         write_report(folder.root)
         return
-    test = load_part(config.path / "test", **loading)
+    test = _load(config, checked, "test", model)
     log.say(f"Predicting {len(test.names)} images.")
     steps = predict_images(
         model,
@@ -141,7 +148,7 @@ def _carry_out(
         folder.results,
         n_draws=config.n_draws if config.uncertainty else 0,
         png=config.png,
-        image_size=_dense_size(config),
+        image_size=getattr(model, "resized_to_", None),
     )
     log.follow(steps, len(test.names), "Predicting")
     evaluation = _evaluate(config, model, test, folder, log)
@@ -151,19 +158,32 @@ def _carry_out(
 
 
 def _train(
-    config: RunConfig, folder: RunFolder, log: RunLog, loading: dict[str, Any]
+    config: RunConfig, checked: ProjectReport, folder: RunFolder, log: RunLog
 ) -> Any:
     """Return the model: that of the run if it is there, else one that is fitted."""
     if folder.model.exists():
         return load(folder.model)
     if config.epochs == 0:
         model = load(str(config.pretrained))
-        model.save(folder.model)
-        return model
-    train = load_part(config.path / "train", **loading)
+    else:
+        model = _fit(config, checked, folder, log)
+    if (size := _dense_size(config)) is not None:
+        model.resized_to_ = tuple(size)
+    model.save(folder.model)
+    return model
+
+
+def _fit(
+    config: RunConfig, checked: ProjectReport, folder: RunFolder, log: RunLog
+) -> Any:
+    train = _load(config, checked, "train", None)
     log.say(f"Training on {len(train.names)} images.")
+    settings: dict[str, Any] = {}
+    if config.task == "regression" and config.estimator.get("spatial_ndim") is None:
+        # Where targets have channels, shapes alone leave it open.
+        settings["spatial_ndim"] = checked.parts["train"].spatial_ndim
     model = config.build_estimator(
-        log_dir=folder.training, verbose=int(not log.is_quiet)
+        log_dir=folder.training, verbose=int(not log.is_quiet), **settings
     )
     X, y = train.X, train.y
     if (size := _dense_size(config)) is not None:
@@ -172,7 +192,6 @@ def _train(
         model.fit(X, y, groups=train.groups)
     # Paths are of this machine; the model must not depend on them.
     model.set_params(log_dir=None, pretrained=None, verbose=0)
-    model.save(folder.model)
     return model
 
 
@@ -221,24 +240,29 @@ def evaluate_results(
         uncertainty=found.uncertainty,
         names=test.names,
         classes=getattr(model, "classes_", None),
+        spatial_ndim=model.spatial_ndim_in_ if config.task == "regression" else None,
         random_state=config.random_state,
     )
     evaluation.save(folder.evaluation)
     return evaluation
 
 
+def _load(
+    config: RunConfig, checked: ProjectReport, part: str, model: Any
+) -> ProjectPart:
+    return load_part(
+        config.path / part,
+        config.task,
+        n_channels=_n_channels(checked),
+        cut=find_cuts(checked, config.n_classes).get(part),
+        as_text=labels_are_text(model, checked),
+    )
+
+
 def _n_channels(checked: ProjectReport) -> int | None:
     """Return to how many channels grey images are repeated: some are in colour."""
     found = {n for part in checked.parts.values() for n in part.channels}
     return max(found) if found == {1, 3} else None
-
-
-def _cut(config: RunConfig, checked: ProjectReport) -> float | None:
-    """Return what divides masks of many values in two, where there are two classes."""
-    if config.task != "semantic_segmentation" or config.n_classes != 2:
-        return None
-    values = [float(value) for value in checked.parts["train"].classes]
-    return (min(values) + max(values)) / 2 if len(values) > 2 else None
 
 
 def _dense_size(config: RunConfig) -> list[int] | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from instantdl.pipeline._config import RunConfig, load_config
 from instantdl.pipeline._files import write_json
 
-__all__ = ["RunFolder", "new_folder", "unfinished_folder"]
+__all__ = ["RunFolder", "mark_finished", "new_folder", "unfinished_folder"]
 
 _RUNS = "runs"
 
@@ -80,8 +81,13 @@ class RunFolder:
 
     @property
     def report(self) -> Path:
-        """What the run ends with."""
+        """All that was found, on one page."""
         return self.root / "report.html"
+
+    @property
+    def finished(self) -> Path:
+        """What a run ends with."""
+        return self.root / "finished.json"
 
 
 def new_folder(config: RunConfig) -> RunFolder:
@@ -129,48 +135,61 @@ def unfinished_folder(config: RunConfig) -> RunFolder:
     Returns
     -------
     RunFolder
-        That in `output`, or the one of the highest number in ``runs/``.
+        That in `output`, or the one of the highest number in ``runs/`` that was told
+        the same and is not finished. Half files are removed from it.
 
     Raises
     ------
     FileNotFoundError
-        If there is none, or it was finished.
+        If there is none, or all are finished.
     ValueError
-        If it was told something else.
+        If those that are not finished were told something else.
     """
-    if config.output is not None:
-        found = [config.output] if (config.output / "config.json").exists() else []
-    else:
-        found = [
-            path
-            for path in _numbered(config.path / _RUNS)
-            if (path / "config.json").exists()
-        ]
     place = config.output or config.path / _RUNS
-    if not found:
+    places = [place] if config.output else _numbered(place)[::-1]
+    begun = [RunFolder(path) for path in places if (path / "config.json").exists()]
+    if not begun:
         raise FileNotFoundError(
             f"{place}: there must be an interrupted run to resume. Got none. Begin one"
             " without --resume."
         )
-    folder = RunFolder(found[-1])
-    if folder.report.exists():
+    unfinished = [folder for folder in begun if not folder.finished.exists()]
+    if not unfinished:
         raise FileNotFoundError(
-            f"{folder.root}: only an interrupted run can be resumed. Got one that is"
+            f"{begun[0].root}: only an interrupted run can be resumed. Got one that is"
             " finished. Begin a new one without --resume."
         )
-    told = load_config(folder.config)
-    differing = [
-        name
-        for name in RunConfig.model_fields
-        if getattr(told, name) != getattr(config, name)
-    ]
-    if differing:
-        raise ValueError(
-            f"{folder.root}: a run must be resumed with the configuration it began"
-            f" with. Got another {', '.join(differing)}. Change that back, or begin a"
-            " new run without --resume."
-        )
-    return folder
+    for folder in unfinished:
+        if not _differing(folder, config):
+            for part in folder.root.rglob(".*.part"):
+                part.unlink(missing_ok=True)
+            return folder
+    newest = unfinished[0]
+    raise ValueError(
+        f"{newest.root}: a run must be resumed with the configuration it began with."
+        f" Got another {', '.join(_differing(newest, config))}. Change that back, or"
+        " begin a new run without --resume."
+    )
+
+
+def mark_finished(folder: RunFolder) -> None:
+    """Mark the end of a run, after which it cannot be resumed.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of the run.
+    """
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    write_json(folder.finished, {"finished": now})
+
+
+def _differing(folder: RunFolder, config: RunConfig) -> list[str]:
+    """Return the keys of which a run was told other values."""
+    # As JSON has them, in which a tuple is a list.
+    told = load_config(folder.config).model_dump(mode="json")
+    now = config.model_dump(mode="json")
+    return [name for name in now if told[name] != now[name]]
 
 
 def _numbered(runs: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from instantdl.pipeline._inspect_reading import quiet_decoders
 from instantdl.pipeline._text import showable
@@ -112,10 +112,10 @@ class RunLog:
         text : str
             What is done.
         """
-        for _ in track(
-            steps, text, total, console=self._console, disable=self._console.quiet
-        ):
-            pass
+        with Progress(console=self._console, disable=self._console.quiet) as progress:
+            task = progress.add_task(text, total=total)
+            for done in steps:
+                progress.update(task, completed=done)
 
     def _write(self, text: str) -> None:
         if self._file is not None:

@@ -145,19 +145,21 @@ def cut_rows(samples: Iterable[tuple[str, Maps]]) -> list[Row]:
 
 
 def to_rgb(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Stretch each channel to 0..1 and give an image of any channels three.
+    """Stretch the values to 0..1 and give an image of any channels three.
 
     Parameters
     ----------
     image : ndarray of shape (height, width[, channels]) or \
 (depth, height, width, channels)
         Of any dtype. One channel is shown in grey, two in green and magenta, of more
-        the first three in red, green and blue.
+        the first three in red, green and blue. Three channels of 8 bits are taken for
+        a photograph: they are stretched together, so that its hues stay.
 
     Returns
     -------
     ndarray of shape (height, width, 3) or (depth, height, width, 3), float32
-        From 0 to 1; a half percent of each channel is at both ends.
+        From 0 to 1; half a percent of the values is at either end, of a photograph
+        or of each channel.
 
     Examples
     --------
@@ -168,9 +170,10 @@ def to_rgb(image: NDArray[Any]) -> NDArray[np.float32]:
     """
     if image.ndim == 2:
         image = image[..., np.newaxis]
-    spatial = tuple(range(image.ndim - 1))
+    photograph = image.dtype == np.uint8 and image.shape[-1] == 3
+    axes = None if photograph else tuple(range(image.ndim - 1))
     image = image.astype(np.float32)
-    low, high = np.percentile(image, (0.5, 99.5), axis=spatial).astype(np.float32)
+    low, high = np.percentile(image, (0.5, 99.5), axis=axes).astype(np.float32)
     image = np.clip((image - low) / np.maximum(high - low, 1e-12), 0, 1)
     if image.shape[-1] == 1:
         return np.repeat(image, 3, axis=-1)

@@ -1,4 +1,5 @@
 import pickle
+import unicodedata
 
 import numpy as np
 import pytest
@@ -50,6 +51,15 @@ def test_endings_may_differ_between_image_and_target(tmp_path):
     fill(tmp_path / "image", ["a.ome.tif", "b.TIF"])
     fill(tmp_path / "groundtruth", ["b.png", "a.png"])
     assert [int(mask[0, 0]) for mask in load_folder(tmp_path).y] == [1, 0]
+
+
+def test_letters_with_marks_pair_in_either_form(tmp_path):
+    name = unicodedata.normalize("NFD", "für.png")
+    fill(tmp_path / "image", [name])
+    fill(tmp_path / "groundtruth", [unicodedata.normalize("NFC", name)])
+    data = load_folder(tmp_path)
+    assert data.names == [name]
+    assert data.X[0].shape == data.y[0].shape
 
 
 def test_hidden_files_are_ignored(root):

@@ -1,5 +1,7 @@
 """Folders of one image each, with one mask for each of its objects."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,37 @@ def test_each_folder_is_an_image_and_its_objects(tmp_path, names):
         np.testing.assert_array_equal(labels, LABELS)
     assert data.groups is None
     assert data.channels == []
+
+
+@pytest.mark.parametrize("name", ["image", "images"])
+def test_without_any_masks_there_are_no_targets(tmp_path, name):
+    for item in ("b10", "b9"):
+        _write(tmp_path, item, LABELS, image=name)
+        shutil.rmtree(tmp_path / item / "mask")
+    data = load_folder(tmp_path)
+    assert data.names == ["b9", "b10"]
+    assert data.y is None
+    np.testing.assert_array_equal(data.X[0], LABELS)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda root: (root / "a").rename(root / "test"),
+        lambda root: (root / "a" / "image" / "a.png").unlink(),
+        lambda root: shutil.copy(root / "a/image/a.png", root / "a/image/more.png"),
+        lambda root: (root / "a" / "groundtruth").mkdir(),
+        lambda root: (root / "a" / "image1").mkdir(),
+    ],
+    ids=["name", "none", "two", "targets", "channels"],
+)
+def test_folders_of_many_images_are_not_taken_for_images(tmp_path, spoil):
+    for item in ("a", "b"):
+        _write(tmp_path, item, LABELS)
+        shutil.rmtree(tmp_path / item / "mask")
+    spoil(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"a folder `image/`.* Load .* instead"):
+        load_folder(tmp_path)
 
 
 def test_of_masks_that_overlap_the_first_has_the_pixels(tmp_path):

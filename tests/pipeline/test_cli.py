@@ -44,7 +44,12 @@ def test_version_does_not_wait_for_keras():
 
 
 @pytest.mark.parametrize(
-    "error", [ImageError("Got 0 images."), FileNotFoundError("no [bold] file")]
+    "error",
+    [
+        ImageError("Got 0 images."),
+        FileNotFoundError("no [bold] file"),
+        ImportError("NIfTI files need nibabel."),
+    ],
 )
 def test_errors_of_the_user_are_one_sentence_and_end_with_2(monkeypatch, capsys, error):
     def fail(**_):
@@ -55,6 +60,20 @@ def test_errors_of_the_user_are_one_sentence_and_end_with_2(monkeypatch, capsys,
         _cli.main()
     assert stopped.value.code == 2
     assert capsys.readouterr().err == f"instantdl: {error}\n"
+
+
+@pytest.mark.parametrize(
+    ("task", "given", "classes"),
+    [
+        ("semantic_segmentation", [], None),
+        ("semantic_segmentation", ["0, 7"], [0, 7]),
+        ("semantic_segmentation", ["0", "7"], [0, 7]),
+        ("classification", ["01, neg"], ["01", "neg"]),
+        ("classification", ["a, b", "c"], ["a, b", "c"]),
+    ],
+)
+def test_classes_are_given_with_commas_or_one_by_one(task, given, classes):
+    assert _cli._parse_classes(task, given) == classes
 
 
 def test_other_errors_keep_their_traceback(monkeypatch):

@@ -96,6 +96,20 @@ def test_check_ends_with_2_if_something_is_wrong(make_project):
     assert len(found["problems"]) == 1
 
 
+def test_check_tells_what_becomes_of_a_configuration_of_1x(make_project):
+    config = make_project("semantic_segmentation")
+    old = {"use_algorithm": "SemanticSegmentation", "batchsize": 2}
+    old |= {"loss_function": "mse", "pretrained_weights": "old.hdf5"}
+    old["path"] = str(load_config(config).path)
+    config.write_text(json.dumps(old))
+    result = call("check", config)
+    assert result.exit_code == 0
+    found = json.loads(call("check", config, "--json").stdout)
+    assert len(found["notes"]) == 2
+    shown = " ".join(result.stdout.split())
+    assert all(" ".join(note.split()) in shown for note in found["notes"])
+
+
 def test_run_prints_json_for_programs(make_project):
     result = call("run", make_project("regression", epochs=1), "--json")
     assert result.exit_code == 0
@@ -168,6 +182,51 @@ def test_evaluate_compares_folders(finished, tmp_path):
     assert (tmp_path / "metrics" / "metrics.csv").exists()
 
 
+def test_evaluate_takes_masks_of_bool_beside_those_of_a_run(finished, tmp_path):
+    truth = finished.parents[1] / "test" / "groundtruth"
+    (tmp_path / "truth").mkdir()
+    for path in truth.iterdir():
+        np.save(tmp_path / "truth" / f"{path.stem}.npy", read_image(path) > 0)
+    predicted = finished / "results" / "predictions"
+    found = [
+        call("evaluate", "semantic_segmentation", folder, predicted, "--json")
+        for folder in (tmp_path / "truth", truth)
+    ]
+    metrics = [json.loads(result.stdout)["metrics"] for result in found]
+    assert metrics[0] == metrics[1]
+
+
+def test_evaluate_takes_classes_that_no_mask_has(tmp_path):
+    rng = np.random.default_rng(0)
+    for part in ("truth", "predicted", "probability"):
+        (tmp_path / part).mkdir()
+    for number in range(3):
+        mask, proba = rng.integers(0, 2, (6, 7)), rng.dirichlet(np.ones(3), (6, 7))
+        np.save(tmp_path / "truth" / f"{number}.npy", mask)
+        np.save(tmp_path / "predicted" / f"{number}.npy", mask)
+        np.save(tmp_path / "probability" / f"{number}.npy", proba)
+    given = ["semantic_segmentation", tmp_path / "truth", tmp_path / "predicted"]
+    given += ["--probability", tmp_path / "probability", "--classes", "0,1,2", "--json"]
+    result = call("evaluate", *given)
+    assert result.exit_code == 0
+    assert list(json.loads(result.stdout)["per_class"]) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("task", "option", "value", "message"),
+    [
+        ("semantic_segmentation", "--classes", "0,cell", "numbers. Got 0, cell."),
+        ("regression", "--spatial-ndim", 4, "must be 2, 3 or None. Got 4."),
+    ],
+)
+def test_evaluate_refuses_options_that_are_none(
+    finished, capsys, monkeypatch, task, option, value, message
+):
+    truth = finished.parents[1] / "test" / "groundtruth"
+    given = ("evaluate", task, truth, truth, option, value)
+    assert message in refuse(capsys, monkeypatch, *given)
+
+
 def test_report_is_written_anew(finished):
     before = (finished / "report.html").read_bytes()
     (finished / "report.html").unlink()
@@ -186,6 +245,7 @@ def test_info_tells_what_a_model_is(finished):
     found = json.loads(call("info", model, "--json").stdout)
     assert found["estimator"] == "SemanticSegmenter"
     assert found["classes"] == [0, 255]
+    assert found["resized_to"] is None
     assert found["parameters"]["filters"] == 2
     assert "SemanticSegmenter" in call("info", model).stdout
 
@@ -193,6 +253,9 @@ def test_info_tells_what_a_model_is(finished):
 def test_schema_is_json():
     found = json.loads(call("schema").stdout)
     assert found["required"] == ["task", "path"]
+    assert found["description"] == "What a run is told."
+    allowed = found["properties"]["augmentation"]["anyOf"]
+    assert {"type": "boolean"} in allowed
 
 
 def test_errors_of_configurations_end_with_2(tmp_path, capsys, monkeypatch):

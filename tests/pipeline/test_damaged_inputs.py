@@ -17,7 +17,6 @@ import pytest
 from instantdl import SemanticSegmenter
 from instantdl.io import image_stem, load_folder
 from instantdl.pipeline import _cli, _run, run_project
-from instantdl.pipeline._project import load_part
 from instantdl.pipeline._text import showable
 from tests.pipeline.damaged_cases import (
     CASES,
@@ -156,11 +155,8 @@ def peak_memory(*, anew=False):
 
 def read_everything(config, checked, folder, log):
     """Read all that a run would read, instead of training."""
-    n_channels, cut = _run._n_channels(checked), _run._cut(config, checked)
     for name in checked.parts:
-        part = load_part(
-            config.path / name, config.task, n_channels=n_channels, cut=cut
-        )
+        part = _run._load(config, checked, name, None)
         for number in range(len(part.names)):
             assert part.X[number].size
             assert part.y[number] is not None

@@ -1,3 +1,5 @@
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -115,6 +117,31 @@ def test_an_unknown_task_is_refused():
         evaluate_folders("masks", "a", "b")
 
 
+@pytest.mark.parametrize("side", ["truth", "predicted"])
+def test_bool_masks_take_the_values_of_the_others(tmp_path, side):
+    truth, predicted = RNG.integers(0, 2, (2, 3, 6, 7)).astype(np.uint8) * 255
+    masks = {"truth": truth, "predicted": predicted}
+    # The first mask of the other side does not tell its values.
+    masks["predicted" if side == "truth" else "truth"][0] = 0
+    names = ["0.npy", "1.npy", "2.npy"]
+    expected = evaluate("semantic_segmentation", truth, predicted, names=names)
+    masks[side] = masks[side] > 0
+    for part, images in masks.items():
+        _write(tmp_path / part, images, ["0", "1", "2"], "npy")
+    found = evaluate_folders(
+        "semantic_segmentation", tmp_path / "truth", tmp_path / "predicted"
+    )
+    assert found.to_dict() == expected.to_dict()
+
+
+def test_bool_masks_beside_several_classes_are_refused(tmp_path):
+    classes = np.arange(3, dtype=np.uint8).repeat(12).reshape(1, 6, 6)
+    truth = _write(tmp_path / "truth", classes > 0, ["a"], "npy")
+    predicted = _write(tmp_path / "predicted", classes, ["a"], "npy")
+    with pytest.raises(ValueError, match="A bool mask must be compared with values 0"):
+        evaluate_folders("semantic_segmentation", truth, predicted)
+
+
 TRUTH = """filename,groundtruth
 b.png,monocyte
 a.png,basophil
@@ -153,6 +180,15 @@ def test_tables_give_what_arrays_give(tables):
         classes=["monocyte", "basophil"],
     )
     assert found.to_dict() == expected.to_dict()
+
+
+def test_letters_with_marks_pair_in_either_form(tables):
+    truth, predicted = tables
+    for path, form in ((truth, "NFC"), (predicted, "NFD")):
+        text = path.read_text().replace("a.", unicodedata.normalize(form, "ä."))
+        path.write_text(text, encoding="utf-8")
+    found = evaluate_folders("classification", *tables)
+    assert list(found.per_image.index)[1] == unicodedata.normalize("NFC", "ä.png")
 
 
 def test_classes_order_the_columns(tables):

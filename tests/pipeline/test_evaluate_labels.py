@@ -242,6 +242,14 @@ def test_an_absent_class_is_named_and_left_out():
     assert "neutrophil" not in found.roc
 
 
+def test_an_absent_class_that_is_predicted_counts_as_0():
+    found = evaluate(TASK, ["a", "a", "a", "b"], ["a", "a", "c", "b"])
+    assert found.metrics.loc["f1", "value"] == pytest.approx((0.8 + 1 + 0) / 3)
+    value = found.metrics.loc["jaccard", "value"]
+    assert value == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert any("one that is predicted are 0, and count" in x for x in found.notes)
+
+
 def test_one_class_alone_has_no_area():
     true = np.zeros(5, int)
     proba = np.tile([0.8, 0.2], (5, 1))

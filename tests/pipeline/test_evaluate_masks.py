@@ -219,8 +219,19 @@ def test_an_absent_class_is_named_and_left_out():
     areas = found.per_class["roc_auc"]
     assert found.metrics.loc["roc_auc", "value"] == pytest.approx(areas[:2].mean())
     assert list(found.roc) == [0, 1]
-    # What is nowhere agrees, as in `jaccard`.
+    # By itself what is nowhere agrees, as in `jaccard`; in means it does not count.
     assert found.per_class.loc[3, "jaccard"] == 1.0
+    for name in ("jaccard", "dice"):
+        expected = found.per_class.loc[[0, 1, 2], name].mean()
+        assert found.metrics.loc[name, "value"] == pytest.approx(expected)
+        np.testing.assert_allclose(found.per_image[name], expected)
+    assert any("unless it is predicted" in note for note in found.notes)
+
+
+def test_probabilities_may_pass_one_by_their_last_bit():
+    true = RNG.integers(0, 2, (3, 6, 7))
+    found = evaluate(TASK, true, true, probability=true * np.float32(1.000001))
+    assert found.metrics.loc["roc_auc", "value"] == 1.0
 
 
 def test_empty_masks_are_judged():

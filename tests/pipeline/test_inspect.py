@@ -128,7 +128,7 @@ def test_everything_is_found_at_once(tmp_path):
         (["train"], r"^train: it must hold a folder `image/`.*Got nothing"),
         (["train/cat"], r"^train: it must hold a folder `image/`.*Got cat"),
         (["train/image"], r"^train/image/ is empty"),
-        (["train/a/image"], r"^train: .* must hold its masks too\. Got .* in a\."),
+        (["train/a/image"], r"^train: where each image has .* Got 0 in a/image/\."),
     ],
 )
 def test_missing_and_empty_folders(tmp_path, names, expected):
@@ -283,14 +283,45 @@ def test_faults_of_a_table_leave_the_other_labels(tmp_path):
     assert_found(
         report.problems,
         rf"^{table}, line 4 has no label for 2\.png",
-        rf"^{table}, line 7: 9\.png is not in image/",
         r"^train/image/5\.png has no row in groundtruth\.csv",
     )
     # The labels that are lacking may be those of the other class.
     assert_found(
         report.warnings,
+        rf"^{table}: each row should have an image\. Got 1 without one, such as 9\.png",
         r"^train: there must be two classes or more\. Got a only",
         r"^test/image/1\.png, .*: each class of test must be in train\. Got b",
+    )
+
+
+def test_labels_are_numbers_only_if_those_of_all_parts_are(tmp_path):
+    make_both(tmp_path, CLASSIFICATION)
+    header = "filename,groundtruth,group"
+    rows = [f"{i}.png,0{i % 2},0{i}" for i in range(6)]
+    write_table(tmp_path, "train", rows, header)
+    others = [f"{i}.png,{i % 2},{i + 5}" for i in range(6)]
+    write_table(tmp_path, "test", others, header)
+    report = inspect_project(tmp_path, CLASSIFICATION)
+    assert report.problems == []
+    counts = {"0": {"images": 3}, "1": {"images": 3}}
+    assert [part.classes for part in report.parts.values()] == [counts, counts]
+    assert_found(report.warnings, r"Got 5 with 1 images in train and 1 in test")
+    kept = inspect_project(tmp_path, CLASSIFICATION, as_text=True)
+    assert list(kept.parts["train"].classes) == ["00", "01"]
+    write_table(tmp_path, "train", [*rows[:5], "5.png,unknown,5"], header)
+    assert_found(
+        inspect_project(tmp_path, CLASSIFICATION).problems,
+        r"Got 0, where train has 00, 01, unknown",
+        r"Got 1, where train has 00, 01, unknown",
+    )
+
+
+def test_one_folder_of_a_class_is_told_what_it_lacks(tmp_path):
+    (tmp_path / "train" / "cat").mkdir(parents=True)
+    write_image(tmp_path / "train" / "cat" / "0.png", cells(0))
+    assert_found(
+        inspect_project(tmp_path, CLASSIFICATION).problems,
+        r"^train: it must hold .* Got cat\. Folders of classes must be two or more",
     )
 
 
@@ -350,6 +381,24 @@ def test_a_folder_for_each_image(tmp_path):
     assert any("Got a mask for each object" in line for line in problems)
 
 
+def test_test_images_in_folders_of_their_own_need_no_masks(tmp_path):
+    make_nested(tmp_path, "train")
+    make_nested(tmp_path, "test", seed=100)
+    for i in range(5):
+        shutil.rmtree(tmp_path / f"test/id{i}/mask")
+    report = inspect_project(tmp_path, INSTANCE)
+    assert report.problems == []
+    assert report.parts["test"].n_without_target == 5
+    for i in range(5):
+        shutil.rmtree(tmp_path / f"train/id{i}/mask")
+    problems = inspect_project(tmp_path, INSTANCE).problems
+    assert_found(problems, r"^train: for instance_seg.* Got nothing of that")
+    # What lies there is not passed over.
+    write_image(tmp_path / "test/id3/image/more.png", cells(50))
+    problems = inspect_project(tmp_path, INSTANCE).problems
+    assert [x for x in problems if x.startswith("test") and "Got 2 in id3/image/" in x]
+
+
 def test_some_images_are_read_of_many(tmp_path, monkeypatch):
     make_both(tmp_path, SEMANTIC)
     read = []
@@ -383,6 +432,7 @@ def test_some_images_are_read_of_many(tmp_path, monkeypatch):
         ({"read": 0}, r"`read` must be 'all' or an int >= 1\. Got 0"),
         ({"read": True}, r"`read` must be 'all' or an int >= 1\. Got True"),
         ({"read": "some"}, r"`read` must be 'all' or an int >= 1\. Got 'some'"),
+        ({"spatial_ndim": 4}, r"`spatial_ndim` must be 2, 3 or None\. Got 4"),
     ],
 )
 def test_wrong_arguments(tmp_path, arguments, message):
@@ -485,6 +535,10 @@ def test_many_channels_of_test_images_are_known_from_train(tmp_path):
     assert report.problems == []
     assert report.parts["test"].channels == {7: 6}
     assert report.parts["test"].spatial_ndim == 2
+    # Where there is no train to know it from, it is said.
+    alone = inspect_project(tmp_path, SEMANTIC, only_test=True, spatial_ndim=2)
+    assert alone.problems == []
+    assert alone.parts == {"test": report.parts["test"]}
 
 
 def test_classes_are_told_of_images_but_not_of_volumes(tmp_path):

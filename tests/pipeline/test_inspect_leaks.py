@@ -183,7 +183,7 @@ def test_groups_come_from_the_table(tmp_path):
     ]
     # A table with a fault still tells of groups.
     with (tmp_path / "train/groundtruth.csv").open("a") as file:
-        file.write("\nabsent.png;0;1\n")
+        file.write("\n0.png;0;0\n")
     report = inspect_project(tmp_path, "classification")
     assert len(report.problems) == 1
     assert any("a group should be either" in line for line in report.warnings)

@@ -1,5 +1,6 @@
 """The report is sound HTML that everybody can read, and says what the files say."""
 
+import json
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -172,6 +173,36 @@ def test_without_targets_there_are_no_metrics(tmp_path):
     assert "nothing was evaluated" in page.texts("main")[0]
     assert page.all("table") == []
     assert "warning" not in page.texts("main")[0]
+
+
+@pytest.mark.parametrize(
+    ("config", "test", "expected"),
+    [
+        ({}, {}, "There are no test targets, so nothing was evaluated."),
+        ({"evaluation": True}, {"n_images": 0}, "There are no test images, so"),
+        ({"evaluation": False}, {"n_with_target": 4}, "since `evaluation` is false."),
+        ({}, {"n_with_target": 4}, "The run has not come as far as the evaluation."),
+    ],
+)
+def test_it_says_why_there_are_no_metrics(tmp_path, config, test, expected):
+    root = write_run(tmp_path / "1", "regression", evaluated=False)
+    told = json.loads((root / "config.json").read_text())
+    (root / "config.json").write_text(json.dumps(told | config))
+    checked = json.loads((root / "check.json").read_text())
+    checked["parts"]["test"].update(test)
+    (root / "check.json").write_text(json.dumps(checked))
+    page = Page(write_report(root).read_text("utf-8"))
+    assert expected in page.texts("main")[0]
+
+
+def test_a_model_that_was_given_needs_no_training_images(tmp_path):
+    root = write_run(tmp_path / "1", "regression", warnings=1)
+    checked = json.loads((root / "check.json").read_text())
+    del checked["parts"]["train"]
+    (root / "check.json").write_text(json.dumps(checked))
+    (root / "training" / "history.csv").unlink()
+    text = Page(write_report(root).read_text("utf-8")).texts("main")[0]
+    assert "The model was given, tested on 4 images. There is 1 warning." in text
 
 
 def test_figures_of_older_runs_are_told_by_their_title(tmp_path):

@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,16 @@ from scipy import ndimage
 import instantdl
 from instantdl.exceptions import ImageError
 from instantdl.io import read_image, write_image
-from instantdl.pipeline import load_config, run_project
+from instantdl.pipeline import (
+    RunConfig,
+    _run,
+    load_config,
+    predict_files,
+    run_project,
+    write_report,
+)
 from instantdl.pipeline._config import ESTIMATORS
+from instantdl.pipeline._info import describe_model
 
 EVERY = {
     "config.json",
@@ -23,6 +32,7 @@ EVERY = {
     "evaluation",
     "figures",
     "report.html",
+    "finished.json",
 }
 RESULTS = {
     "semantic_segmentation": {"predictions", "probability", "uncertainty"},
@@ -109,6 +119,24 @@ def test_a_table_of_classes(make_project):
     assert table["prediction"].tolist() == [("bright", "dim")[i] for i in most]
 
 
+def test_labels_are_of_one_type_in_all_parts(make_project):
+    config = make_project("classification", n_train=9, epochs=1)
+    root = load_config(config).path
+    for part, labels in (("train", ["01", "02", "neg"]), ("test", ["01", "02"])):
+        # Some rows have no image, as in the examples of version 1.
+        rows = [f"{i}.tif,{labels[i % len(labels)]}" for i in range(50)]
+        table = root / part / "groundtruth" / "groundtruth.csv"
+        table.write_text("\n".join(["filename,groundtruth", *rows]))
+    folder = run_project(config, verbose=0)
+    model = instantdl.load(folder / "model.instantdl")
+    assert model.classes_.tolist() == ["01", "02", "neg"]
+    table = pd.read_csv(folder / "evaluation" / "per_image.csv", dtype=str)
+    assert table["true"].tolist() == ["01", "02", "01"]
+    # Once for each part, though the tables are read again.
+    said = (folder / "run.log").read_text("utf-8")
+    assert said.count("each row should have an image") == 2
+
+
 @pytest.mark.parametrize("task", ["semantic_segmentation", "regression"])
 def test_volumes_run_from_folders_to_a_report(tmp_path, task):
     rng = np.random.default_rng(0)
@@ -173,12 +201,20 @@ def test_no_epochs_predict_by_the_model_that_is_given(make_project, tmp_path):
     first = run_project(config, verbose=0)
     model = tmp_path / "mine.instantdl"
     shutil.copy(first / "model.instantdl", model)
+    # Nobody needs training images then.
+    shutil.rmtree(first.parents[1] / "train")
     told = json.loads(config.read_text("utf-8"))
     told.update(epochs=0, pretrained=str(model))
     second = run_project(told, verbose=0)
     # The model knows its learning curves; when it was trained makes no difference.
-    assert files(second) == files(first)
-    assert "Nothing was trained" in (second / "report.html").read_text("utf-8")
+    found, expected = files(second), files(first)
+    checked = json.loads(found.pop("check.json"))
+    assert list(checked["parts"]) == ["test"]
+    del expected["check.json"]
+    assert found == expected
+    page = (second / "report.html").read_text("utf-8")
+    assert "Nothing was trained" in page
+    assert "The model was given, tested on 3 images." in page
 
 
 def test_a_model_for_another_task_is_refused(make_project, tmp_path):
@@ -193,11 +229,54 @@ def test_a_model_for_another_task_is_refused(make_project, tmp_path):
         run_project(config, verbose=0)
 
 
-def test_results_have_the_size_of_the_image(make_project):
+def test_results_have_the_size_of_the_image(make_project, tmp_path):
     config = make_project("semantic_segmentation", image_size=[32, 32])
     folder = run_project(config, verbose=0)
     for part in RESULTS["semantic_segmentation"]:
         assert read_image(folder / "results" / part / "0.tif").shape == (40, 32)
+    mask = read_image(folder / "results" / "predictions" / "0.tif")
+    assert set(np.unique(mask)) <= {0, 255}
+    # The model knows the size: without the configuration its results are the same.
+    model, test = folder / "model.instantdl", load_config(config).path / "test"
+    assert describe_model(model)["resized_to"] == [32, 32]
+    told = json.loads(config.read_text("utf-8"))
+    told.update(epochs=0, pretrained=str(model), image_size=None)
+    predict_files(model, [test], tmp_path / "new", n_draws=2, verbose=0)
+    expected = folder / "results"
+    for results in (tmp_path / "new", run_project(told, verbose=0) / "results"):
+        for part in RESULTS["semantic_segmentation"]:
+            mine, theirs = (one / part / "0.tif" for one in (results, expected))
+            assert mine.read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_targets_of_a_regression_may_have_channels(make_project, n_channels):
+    config = make_project("regression", epochs=1)
+    for path in list(load_config(config).path.glob("*/groundtruth/*.tif")):
+        target = read_image(path)
+        channels = np.stack([target, -target][:n_channels], axis=-1)
+        np.save(path.with_suffix(".npy"), channels)
+        path.unlink()
+    folder = run_project(config, verbose=0)
+    metrics = json.loads((folder / "evaluation" / "metrics.json").read_text("utf-8"))
+    assert metrics["metrics"]["pearson"]["n"] == metrics["metrics"]["ssim"]["n"] == 3
+    found = read_image(folder / "results" / "predictions" / "0.tif")
+    assert found.shape == (40, 32, 2)[: 1 + n_channels]
+    page = (folder / "report.html").read_text("utf-8")
+    assert ("Of several channels the first is shown." in page) == (n_channels > 1)
+
+
+def test_masks_that_were_stored_with_loss_are_cut_in_the_middle(make_project):
+    config = make_project("semantic_segmentation", epochs=1, n_classes=2)
+    rng = np.random.default_rng(0)
+    for path in sorted((load_config(config).path / "test/groundtruth").iterdir()):
+        mask = read_image(path)
+        loss = rng.integers(0, 4, mask.shape, np.uint8)
+        write_image(path, np.where(mask > 0, mask - loss, loss))
+    folder = run_project(config, verbose=0)
+    assert instantdl.load(folder / "model.instantdl").classes_.tolist() == [False, True]
+    metrics = json.loads((folder / "evaluation" / "metrics.json").read_text("utf-8"))
+    assert metrics["metrics"]["jaccard"]["n"] == 3
     mask = read_image(folder / "results" / "predictions" / "0.tif")
     assert set(np.unique(mask)) <= {0, 255}
 
@@ -221,8 +300,30 @@ def test_only_an_interrupted_run_can_be_resumed(make_project):
     folder = run_project(config, verbose=0)
     with pytest.raises(FileNotFoundError, match="one that is finished"):
         run_project(config, resume=True, verbose=0)
-    (folder / "report.html").unlink()
+    (folder / "finished.json").unlink()
     told = json.loads(config.read_text("utf-8"))
     told["epochs"] = 5
     with pytest.raises(ValueError, match="Got another epochs"):
         run_project(told, resume=True, verbose=0)
+
+
+def test_an_interrupted_run_goes_on_whatever_its_paths_look_like(
+    make_project, tmp_path, monkeypatch
+):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    told = json.loads(make_project("regression").read_text("utf-8"))
+    root = Path(told["path"])
+    told["path"] = root.name
+    told["estimator"]["patch_shape"] = (16, 16)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(_run, "_carry_out", interrupt)
+    for resume in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            run_project(RunConfig(**told), resume=resume, verbose=0)
+        # A report tells how far it came, and does not end it.
+        page = write_report(root / "runs" / "001").read_text("utf-8")
+        assert "The run has not come as far as the evaluation." in page
+    assert names(root / "runs") == {"001"}
+    assert load_config(root / "runs" / "001" / "config.json").path == root

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from instantdl.plotting import plot_gallery
@@ -9,6 +10,25 @@ def test_each_image_has_its_title_above_it(rng):
     assert [axes.get_title() for axes in figure.axes] == ["a", "b", "c"]
     shapes = [axes.images[0].get_array().shape for axes in figure.axes]
     assert shapes == [(8, 8, 3), (6, 10, 3), (9, 4, 3)]
+
+
+def test_a_photograph_keeps_its_hues(rng):
+    pink = rng.integers(0, 60, (20, 20, 1), np.uint8) + np.array(
+        [190, 90, 140], np.uint8
+    )
+    shown = plot_gallery([pink], ["slide"]).axes[0].images[0].get_array()
+    assert (shown[..., 0] > shown[..., 2]).mean() > 0.95
+    assert (shown[..., 2] > shown[..., 1]).mean() > 0.95
+    assert (shown.min(), shown.max()) == (0, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16])
+def test_channels_of_other_images_are_stretched_each_on_its_own(rng, dtype):
+    stains = rng.integers(0, 1000, (20, 20, 3)) // np.array([1, 10, 100])
+    shown = (
+        plot_gallery([stains.astype(dtype)], ["stains"]).axes[0].images[0].get_array()
+    )
+    assert shown.max(axis=(0, 1)).tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("n", [1, 5, 11])

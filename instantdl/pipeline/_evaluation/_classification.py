@@ -86,9 +86,11 @@ def evaluate_labels(
     measure = partial(_measure, labels, _each_image(labels))
     metrics = resample(measure, len(inputs), random_state, {})
     numbers = np.bincount(labels.true, minlength=len(labels.classes))
-    notes = absent_classes(
-        labels.classes, numbers, "image", "they are left out of means over classes."
+    consequence = (
+        "they are left out of means over classes; but f1 and jaccard of one that is"
+        " predicted are 0, and count."
     )
+    notes = absent_classes(labels.classes, numbers, "image", consequence)
     notes += notes_on_metrics(metrics, len(inputs))
     figures: dict[str, float] = {}
     curve = None

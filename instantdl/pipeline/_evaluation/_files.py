@@ -8,15 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from instantdl.exceptions import ImageError
 from instantdl.images import ImageCollection
 from instantdl.io import image_stem, list_images, read_image
 from instantdl.io._problems import describe_problems
 
-__all__ = ["Found", "read_folders"]
+__all__ = ["Found", "match_bool_masks", "read_folders"]
 
 _RULE = "each image must have one file of the same name in every folder"
 _TIFF = (".tif", ".tiff")
+# Greater values are hardly those of a class.
+_MOST = 2**16
 
 
 class Found(NamedTuple):
@@ -91,6 +96,65 @@ def read_folders(paths: Mapping[str, Path], *, is_mask: bool) -> Found:
         uncertainty=images("uncertainty", read_image),
         classes=None,
     )
+
+
+def match_bool_masks(found: Found) -> Found:
+    """Give bool masks the values of those that they are compared with, as 0 and 255.
+
+    Parameters
+    ----------
+    found : Found
+        Of :func:`read_folders`; the first mask of each side tells whether it is bool.
+
+    Returns
+    -------
+    Found
+        The same unless one side alone is bool, and the other one has two values.
+
+    Raises
+    ------
+    ImageError
+        If a mask cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from instantdl.pipeline._evaluation._files import match_bool_masks, read_folders
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = {part: Path(folder, part) for part in ("truth", "predicted")}
+    ...     for path, mask in zip(paths.values(), (np.eye(2) > 0, np.eye(2) * 255)):
+    ...         path.mkdir()
+    ...         np.save(path / "a.npy", mask)
+    ...     match_bool_masks(read_folders(paths, is_mask=True)).y_true[0]
+    array([[255.,   0.],
+           [  0., 255.]])
+    """
+    true, pred = found.y_true, found.y_pred
+    true_is_bool, pred_is_bool = (masks[0].dtype == bool for masks in (true, pred))
+    if true_is_bool and not pred_is_bool:
+        return found._replace(y_true=_with_values_of(pred, true))
+    if pred_is_bool and not true_is_bool:
+        return found._replace(y_pred=_with_values_of(true, pred))
+    return found
+
+
+def _with_values_of(others: Any, masks: Any) -> Any:
+    """Return bool masks with the foreground of others, if they have a single one."""
+    for mask in others:
+        foreground = np.unique(mask[mask != 0])
+        if len(foreground):
+            break
+    if len(foreground) != 1 or not 1 < float(foreground[0]) < _MOST:
+        return masks
+    read = partial(_read_with, foreground=foreground[0])
+    return ImageCollection(masks.names, read=read)
+
+
+def _read_with(path: str, foreground: Any) -> NDArray[Any]:
+    mask = read_image(path, keep_palette=True)
+    return np.where(mask, foreground, 0) if mask.dtype == bool else mask
 
 
 def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:

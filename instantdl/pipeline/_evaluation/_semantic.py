@@ -149,7 +149,7 @@ def evaluate_masks(
     masks = _Masks(inputs, values, uncertainty)
     tally = _Tally.stack([masks.look_at(index) for index in range(len(inputs))])
     has_probability = inputs.probability is not None
-    scores = measures_of_counts(tally.counts, values)
+    scores = _means_of_counts(tally.counts, values)
     if has_probability:
         scores["roc_auc"] = tally.area
     table = pd.DataFrame(scores, index=pd.Index(inputs.names, name="name"))
@@ -274,6 +274,12 @@ def _count(
         ) from error
 
 
+def _means_of_counts(counts: Values, classes: NDArray[np.int64]) -> dict[str, Values]:
+    """Return measures of the foreground, or means over the classes that there are."""
+    empty = np.nan if len(classes) > 2 else 1.0
+    return measures_of_counts(counts, classes, empty=empty)
+
+
 def _measure(
     tally: _Tally,
     classes: NDArray[np.int64],
@@ -282,7 +288,7 @@ def _measure(
     weights: Weights,
 ) -> dict[str, Values]:
     """Return the measures of the pixels of all images that a draw has."""
-    result = measures_of_counts(weighted_sums(weights, tally.counts), classes)
+    result = _means_of_counts(weighted_sums(weights, tally.counts), classes)
     if has_probability:
         # Class by class, since the histograms of all draws are large.
         areas = [
@@ -307,6 +313,11 @@ def _notes(
     consequence = (
         "sensitivity and ROC AUC of such a class are undefined, and left out of means."
     )
+    if len(classes) > 2:
+        consequence += (
+            " Its Jaccard index and Dice coefficient are left out as well, unless it is"
+            " predicted: then they count as 0."
+        )
     numbers = counts.sum(axis=1)
     notes = absent_classes(classes.tolist(), numbers, "pixel", consequence)
     return notes + notes_on_metrics(metrics, n_images)

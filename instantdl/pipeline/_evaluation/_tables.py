@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -158,10 +159,15 @@ def _match(tables: dict[Path, Table], truth: Path) -> list[str]:
 def _key_of(names: Mapping[Path, list[str]]) -> Callable[[str], str]:
     """Return what makes a name comparable: endings count if they tell files apart."""
     for each in names.values():
-        stems = {image_stem(name) for name in each}
-        if len(stems) < len(set(each)):
-            return str
+        whole = {_composed(name) for name in each}
+        if len({image_stem(name) for name in whole}) < len(whole):
+            return _composed
     return image_stem
+
+
+def _composed(name: str) -> str:
+    """Return a name with letters and their marks in one form, as `image_stem` does."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _column(
