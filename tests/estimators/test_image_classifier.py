@@ -449,7 +449,7 @@ def test_other_weights_of_another_estimator_keep_the_head_new(fitted, stripes):
     [
         "resnet18",
         pytest.param("resnet50", marks=pytest.mark.slow),
-        "efficientnet_lite0",
+        pytest.param("efficientnet_lite0", marks=pytest.mark.slow),
     ],
 )
 def test_each_network_is_built_fitted_and_saved(stripes, network):

@@ -191,6 +191,7 @@ def test_another_width_than_that_of_imagenet_is_told_of():
         classifier.fit(X, [0, 1] * 2)
 
 
+@pytest.mark.slow
 def test_a_stem_that_does_not_fit_is_trained_from_scratch(monkeypatch):
     from instantdl import ImageClassifier
 

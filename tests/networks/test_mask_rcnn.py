@@ -295,8 +295,8 @@ def discs():
 
 
 @pytest.fixture(scope="module")
-def trained(discs):
-    """Return a detector that has learnt four images by heart."""
+def lesson(discs):
+    """Return a detector, and what trains it by a step on four images."""
     x, target = discs
     network = build_mask_rcnn(1, 1, depth=18, filters=8, dropout_rate=0.3)
     count_noise(network)
@@ -312,14 +312,30 @@ def trained(discs):
         optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 
-    losses = [float(step(tf.constant([0, i]))) for i in range(100)]
-    assert losses[-1] < losses[0] / 3
+    return detector, lambda number: float(step(tf.constant([0, number])))
+
+
+@pytest.fixture(scope="module")
+def trained(lesson):
+    """Return a detector that has learnt a little."""
+    detector, train = lesson
+    losses = [train(number) for number in range(10)]
+    assert losses[-1] < losses[0]
     return detector
 
 
-def test_discs_are_found_with_their_boxes_and_masks(trained, discs):
+@pytest.fixture(scope="module")
+def learnt(trained, lesson):
+    """Return a detector that has learnt four images by heart."""
+    first, *_, last = [lesson[1](number) for number in range(10, 110)]
+    assert last < first / 2
+    return trained
+
+
+@pytest.mark.slow
+def test_discs_are_found_with_their_boxes_and_masks(learnt, discs):
     x, target = discs
-    found = trained.detect(*trained.propose(x))
+    found = learnt.detect(*learnt.propose(x))
     truth = find_truth(target, 4)
     for number in range(4):
         scores = np.asarray(found.scores[number])
