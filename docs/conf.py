@@ -1,4 +1,7 @@
-"""How the documentation is built: `sphinx-build -W -n -b html docs OUTPUT`."""
+"""How the documentation is built: `sphinx-build -W -n -b html docs OUTPUT`.
+
+With `INSTANTDL_QUICK_DOCS=1` only those examples of the gallery run that train nothing.
+"""
 
 import os
 import sys
@@ -42,7 +45,10 @@ autodoc_typehints = "none"
 autosummary_generate = True
 numpydoc_show_class_members = False
 
+_quick = os.environ.get("INSTANTDL_QUICK_DOCS", "") not in ("", "0")
+
 sphinx_gallery_conf = {
+    "filename_pattern": "plot_(augmentation|instance_labels)" if _quick else "plot_",
     "examples_dirs": "../examples",
     "gallery_dirs": "gallery",
     "ignore_pattern": r"^(?!plot_)",

@@ -226,8 +226,11 @@ class InstancePredictor(DenseEstimator):
         labels, mappings = split_classes(y)
         weight = check_sample_weight(sample_weight, len(labels))
         if mappings is None or self._n_classes() == 1:
-            each = average_precision(labels, self.predict(X), per_image=True)
-            return float(np.average(each, weights=sample_weight))
+            predicted = self.predict(X)
+            if sample_weight is None:
+                return float(average_precision(labels, predicted))
+            each = average_precision(labels, predicted, per_image=True)
+            return float(np.average(each, weights=weight))
         kinds = {kind for mapping in mappings for kind in mapping.values()}
         unknown = sorted(kinds - set(self.classes_.tolist()), key=str)
         if unknown:

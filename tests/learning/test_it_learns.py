@@ -85,6 +85,7 @@ def test_pretrained_weights_save_epochs():
     assert with_start.score(X_test, y_test) > fresh.score(X_test, y_test) + 0.1
 
 
+@pytest.mark.slow
 def test_digits_are_told_apart_within_seconds():
     X, y = load_digits(return_X_y=True)
     X = X.reshape(-1, 8, 8)

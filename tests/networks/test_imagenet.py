@@ -169,6 +169,7 @@ def test_a_classifier_begins_with_imagenet():
     assert any(np.allclose(one, kernel, atol=1e-6) for one in found)
 
 
+@pytest.mark.slow
 def test_a_classifier_enlarges_small_images_for_resnet(monkeypatch):
     from instantdl import ImageClassifier
 
