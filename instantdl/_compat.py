@@ -37,6 +37,7 @@ __all__ = [
     "Options",
     "StrOptions",
     "clone_parametrized",
+    "keras_seed",
     "load_keras",
     "start_callbacks",
     "validate_parameter_constraints",
@@ -152,3 +153,18 @@ def start_callbacks(estimator: Any, X: Any, y: Any, *, epochs: int) -> Any:
     context = estimator._init_callback_context(max_subtasks=epochs)
     context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
     return context
+
+
+@contextlib.contextmanager
+def keras_seed(seed: int) -> Iterator[None]:
+    """Let Keras draw the weights of a seed, and leave Python's generator as it is.
+
+    Parameters
+    ----------
+    seed : int
+        Of the weights of networks that are built meanwhile.
+    """
+    # Keras' initializers take their seeds from Python's generator.
+    with _random_state_kept():
+        random.seed(seed)
+        yield

@@ -405,6 +405,9 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
             )
             batches.batch_size = self._chosen_batch_size(len(batches))
             weights = self._initial_weights(network, seeds[0])
+            told = [data.weight, data.training, seeds, *told_apart_by]
+            if self.warm_start or self.pretrained is not None:
+                told += weights
             state = fit_network(
                 network,
                 batches,
@@ -425,15 +428,7 @@ class BaseImageEstimator(CallbackSupportMixin, BaseEstimator):
                 weights=weights,
                 class_weight=data.class_weight,
                 logs=self._logs(),
-                checkpoint=self._checkpoint(
-                    data.images,
-                    *(data.weight, data.training, seeds, *told_apart_by),
-                    *(
-                        weights
-                        if self.warm_start or self.pretrained is not None
-                        else []
-                    ),
-                ),
+                checkpoint=self._checkpoint(data.images, *told),
                 listeners=listeners,
             )
         self._keep_fit(state)

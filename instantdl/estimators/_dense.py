@@ -1,9 +1,7 @@
 """What estimators with one value per pixel share: the U-Net, patches and tiles."""
 
 import itertools
-import random
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from instantdl._compat import Interval, StrOptions
+from instantdl._compat import Interval, StrOptions, keras_seed
 from instantdl.estimators._arguments import check_shape, is_shape
 from instantdl.estimators._base import BaseImageEstimator
 from instantdl.exceptions import ModelFileError
@@ -101,7 +99,7 @@ class DenseEstimator(BaseImageEstimator):
         if geometry is not None:
             self.strides_, self.margin_ = geometry
         elif callable(self.network):
-            with _same_randomness():
+            with keras_seed(0):
                 network = self._build_network(n_outputs)()
             stride, self.margin_ = measure_network(network, n_outputs=n_outputs)
             self.strides_ = (stride,)
@@ -338,14 +336,3 @@ def join_parts(
                 whole = np.empty(shape, np.float32)
             whole[part.place] = part.values
         yield number, whole
-
-
-@contextmanager
-def _same_randomness() -> Iterator[None]:
-    """Let Keras draw the same weights always, and leave Python's generator alone."""
-    state = random.getstate()
-    random.seed(0)
-    try:
-        yield
-    finally:
-        random.setstate(state)

@@ -20,7 +20,12 @@ from instantdl.io._labels import read_labels
 from instantdl.io._nested import has_masks, nested_files, nested_folders, read_masks
 from instantdl.io._problems import describe_problems
 from instantdl.io._read import has_channels, image_ending, image_stem, read_image
-from instantdl.io._visible import list_images, natural_key, visible_files
+from instantdl.io._visible import (
+    list_images,
+    natural_key,
+    visible_files,
+    visible_folders,
+)
 
 __all__ = ["load_folder"]
 
@@ -221,7 +226,7 @@ def _possible_classes(root: Path) -> list[Path]:
     """Return the folders that hold images unless one of them can be no class."""
     if not root.is_dir() or (root / "image").is_dir() or (root / _TABLE).exists():
         return []
-    folders = [p for p in root.iterdir() if p.is_dir() and p.name[0] != "."]
+    folders = visible_folders(root)
     if any((folder / "image").is_dir() for folder in folders):
         return []
     classes = [folder for folder in folders if list_images(folder)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Container, Iterable
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from instantdl.io._read import image_stem
+from instantdl.io._read import composed, image_stem
 
 __all__ = ["read_labels"]
 
@@ -103,7 +102,7 @@ def read_labels(
 
 def row_stem(name: str, images: Container[str]) -> str:
     """Return the name of an image without ending from a row, where it may have one."""
-    plain = unicodedata.normalize("NFC", name)
+    plain = composed(name)
     return plain if plain in images else image_stem(plain)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from instantdl.exceptions import ImageError
 from instantdl.io._read import read_image
-from instantdl.io._visible import list_images, natural_key
+from instantdl.io._visible import list_images, natural_key, visible_folders
 
 __all__ = ["read_masks"]
 
@@ -87,8 +87,8 @@ def nested_folders(root: Path) -> list[Path]:
     """
     if not root.is_dir() or (root / "image").is_dir():
         return []
-    items = [p for p in _folders(root) if _inner(p, _IMAGES) or _inner(p, _MASKS)]
-    items.sort(key=natural_key)
+    folders = sorted(visible_folders(root), key=natural_key)
+    items = [p for p in folders if _inner(p, _IMAGES) or _inner(p, _MASKS)]
     paired = any(_inner(p, _IMAGES) and _inner(p, _MASKS) for p in items)
     return items if paired or all(_is_image(p) for p in items) else []
 
@@ -143,14 +143,10 @@ def _read_mask(path: Path) -> NDArray[np.bool_]:
 
 def _is_image(folder: Path) -> bool:
     """Tell whether a folder is that of one image, and not one of many images."""
-    inner = _folders(folder)
+    inner = visible_folders(folder)
     if len(inner) != 1 or inner[0].name not in _IMAGES:
         return False
     return not _PARTS.fullmatch(folder.name.lower()) and len(list_images(inner[0])) == 1
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
 
 
 def _inner(folder: Path, names: tuple[str, ...]) -> Path | None:

@@ -148,7 +148,12 @@ def image_stem(name: str) -> str:
     """
     stem = name[: len(name) - len(image_ending(name) or "")]
     stem = stem[:-4] if stem.lower().endswith(".ome") else stem
-    return unicodedata.normalize("NFC", stem)
+    return composed(stem)
+
+
+def composed(name: str) -> str:
+    """Return a name with letters and their marks in one form, whoever wrote it."""
+    return unicodedata.normalize("NFC", name)
 
 
 def has_channels(shape: tuple[int, ...]) -> bool:

@@ -80,6 +80,22 @@ def visible_files(folder: Path) -> list[Path]:
     return sorted(files, key=natural_key)
 
 
+def visible_folders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, without hidden ones, in any order.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to look in.
+
+    Returns
+    -------
+    list of Path
+        Folders only.
+    """
+    return [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+
+
 def natural_key(path: Path) -> tuple[list[tuple[int, str]], str]:
     """Order numbers in names by value; the name itself settles img1 and img01.
 

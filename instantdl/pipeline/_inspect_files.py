@@ -25,7 +25,7 @@ from instantdl.io._folders import (
 from instantdl.io._labels import _read_rows, are_whole, read_labels, row_stem
 from instantdl.io._nested import _IMAGES, _MASKS, _inner, has_masks, nested_folders
 from instantdl.io._read import image_ending
-from instantdl.io._visible import _HIDDEN, list_images
+from instantdl.io._visible import _HIDDEN, list_images, visible_folders
 from instantdl.pipeline._inspect_report import Findings
 
 # What to do about the lines that the readers of folders write, by their words.
@@ -268,7 +268,7 @@ def _find_classes(files: PartFiles, classes: list[Path], found: Findings) -> Non
             name = f"{folder.name}/{path.name}"
             files.entries.append(Entry(name, (path,), label=folder.name))
         _note_odd(files, folder, found)
-    for folder in sorted(set(_folders(files.root)) - set(classes)):
+    for folder in sorted(set(visible_folders(files.root)) - set(classes)):
         if not _NOT_CLASSES.fullmatch(folder.name.lower()):
             problems.append(f"{folder.name}/ is empty")
     _note_lines(f"{files.part}/", problems, found)
@@ -284,7 +284,7 @@ def _note_no_images(files: PartFiles, found: Findings) -> None:
         found.problem(part, "there must be a folder", kind, "Make it.")
         return
     names = sorted(path.name for path in root.iterdir())
-    alone = [x for folder in _folders(root) if (x := _inner(folder, _IMAGES))]
+    alone = [x for folder in visible_folders(root) if (x := _inner(folder, _IMAGES))]
     if alone:
         counts = {path: len(list_images(path)) for path in sorted(alone)}
         odd = [f"{n} in {x.parent.name}/{x.name}/" for x, n in counts.items() if n != 1]
@@ -347,10 +347,6 @@ def _note_lines(start: str, lines: Iterable[str], found: Findings) -> None:
     for line in lines:
         fitting = (text for words, text in _ADVICE.items() if words in line)
         found.problems.append(f"{start}{line}. {next(fitting, _OTHER_ADVICE)}")
-
-
-def _folders(root: Path) -> list[Path]:
-    return [p for p in root.iterdir() if p.is_dir() and p.name[0] != "."]
 
 
 def _some(names: list[str]) -> str:

@@ -1,6 +1,5 @@
 """Compiled networks: traced once, lent to one estimator after another."""
 
-import random
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -12,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from instantdl._compat import keras_seed
 from instantdl.networks import (
     ChannelDropout,
     count_noise,
@@ -356,13 +356,8 @@ def borrow_network(spec: NetworkSpec) -> Iterator[CompiledNetwork]:
 
 def _build(spec: NetworkSpec, seed: int) -> keras.Model:
     """Build a network; Python's random state is left as it was found."""
-    # Keras' initializers take their seeds from Python's generator.
-    state = random.getstate()
-    try:
-        random.seed(seed)
+    with keras_seed(seed):
         return _with_channel_dropout(spec.build())
-    finally:
-        random.setstate(state)
 
 
 def _with_channel_dropout(model: keras.Model) -> keras.Model:

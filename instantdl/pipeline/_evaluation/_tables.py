@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from instantdl.io import image_stem
 # Private, but how a csv file is read should be the same for all.
 from instantdl.io._labels import _read_lines, _to_array
 from instantdl.io._problems import describe_problems
+from instantdl.io._read import composed
 from instantdl.pipeline._evaluation._files import Found
 
 __all__ = ["read_tables"]
@@ -159,15 +159,10 @@ def _match(tables: dict[Path, Table], truth: Path) -> list[str]:
 def _key_of(names: Mapping[Path, list[str]]) -> Callable[[str], str]:
     """Return what makes a name comparable: endings count if they tell files apart."""
     for each in names.values():
-        whole = {_composed(name) for name in each}
+        whole = {composed(name) for name in each}
         if len({image_stem(name) for name in whole}) < len(whole):
-            return _composed
+            return composed
     return image_stem
-
-
-def _composed(name: str) -> str:
-    """Return a name with letters and their marks in one form, as `image_stem` does."""
-    return unicodedata.normalize("NFC", name)
 
 
 def _column(
