@@ -3,9 +3,13 @@
 import ast
 import json
 import re
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from instantdl.io import write_image
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
@@ -16,11 +20,11 @@ def read(path):
     return json.loads(path.read_text("utf-8"))
 
 
-def run(path):
+def run(path, without=(), **names):
     """Run the code cells in one namespace; return it and what each cell ends with."""
-    namespace, shown = {"__name__": "__main__"}, {}
+    namespace, shown = {"__name__": "__main__", **names}, {}
     for cell in read(path)["cells"]:
-        if cell["cell_type"] != "code":
+        if cell["cell_type"] != "code" or cell["id"] in without:
             continue
         name = f"{path.name}, cell {cell['id']}"
         tree = ast.parse("".join(cell["source"]), name)
@@ -90,6 +94,41 @@ def test_results_are_looked_at():  # about 15 s
     assert shown["uncertain"] > 0.5
 
 
+def write_own_run(project, folder):
+    """Write a test part and its results as a run of 2D masks leaves them."""
+    rows = ["name,jaccard"]
+    # Of different sizes, targets of another kind than images, a name with a full stop.
+    for number, name in enumerate(["a.1", "b", "c"]):
+        mask = np.zeros((40 + 4 * number, 48), bool)
+        mask[8:20, 8:20] = True
+        found = np.roll(mask, 1 + number, axis=0)
+        uncertainty = np.where(mask != found, 0.9, 0.1)
+        for path, content in (
+            (project / "test" / "image" / f"{name}.png", mask),
+            (project / "test" / "groundtruth" / f"{name}.npy", mask),
+            (folder / "results" / "predictions" / f"{name}.tif", found),
+            (folder / "results" / "uncertainty" / f"{name}.tif", uncertainty),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_image(path, content)
+        rows.append(f"{name}.png,{0.8 - number / 10}")
+    (folder / "evaluation").mkdir()
+    text = "\n".join(rows)
+    (folder / "evaluation" / "per_image.csv").write_text(text, encoding="utf-8")
+
+
+def test_a_run_of_your_own_is_looked_at(tmp_path):
+    project, folder = tmp_path / "cells", tmp_path / "cells" / "runs" / "001"
+    write_own_run(project, folder)
+    path = ROOT / "examples" / "notebooks" / "qualitative_evaluation.ipynb"
+    left_out = {"project", "run", "clean"}
+    _, shown = run(path, left_out, project=project, run=folder)
+    assert len(shown["worst"].axes) >= 9
+    # Of each object a stripe on both sides is wrong, and that is where it is unsure.
+    assert sorted(shown["regions"]["pixels"]) == [12, 12, 24, 24, 36, 36]
+    assert shown["uncertain"] == 1
+
+
 @pytest.mark.slow
 def test_results_are_measured():  # about 20 s
     names, shown = run(
@@ -116,3 +155,10 @@ def test_a_study_runs_outside_of_colab(tmp_path, capsys):  # about 5 s
         packed.writestr("__MACOSX/cells/train/image/._1.png", b"")
         packed.writestr("cells/train/image/1.png", b"")
     assert names["unzip_project"](archive) == Path("uploaded", "cells")
+
+
+def test_on_colab_the_repository_must_be_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", sys)
+    monkeypatch.setattr("subprocess.check_call", print)
+    with pytest.raises(ValueError, match="Set REPOSITORY: version 2 is not released"):
+        run(ROOT / "examples" / "notebooks" / "colab.ipynb")

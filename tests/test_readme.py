@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -44,3 +45,14 @@ def test_commands_stand_alone_on_one_line():
     for command in commands:
         assert command.count("\n") == 1
         assert command.startswith("python3 -m venv .venv && ")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/install.md"])
+def test_the_environment_is_activated_before_a_command_that_lies_in_it(page):
+    text = (ROOT / page).read_text("utf-8")
+    begun = re.finditer(
+        r"^```(?:bash|console)\n(?:\$ )?(?:instantdl|python) ", text, re.M
+    )
+    starts = [found.start() for found in begun]
+    assert starts
+    assert text.index("source .venv/bin/activate") < min(starts)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 #: Names of networks.
-NETWORKS = {"resnet18", "resnet50", "efficientnet_lite0"}
+NETWORKS = {"resnet10", "resnet18", "resnet50", "efficientnet_lite0"}
 _PUBLISHED = {"resnet50", "efficientnet_lite0"}
 
 

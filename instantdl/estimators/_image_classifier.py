@@ -69,11 +69,11 @@ class ImageClassifier(ClassifierMixin, BaseImageEstimator):  # type: ignore[misc
 
     Parameters
     ----------
-    network : {"resnet18", "resnet50", "efficientnet_lite0"} or callable, \
+    network : {"resnet10", "resnet18", "resnet50", "efficientnet_lite0"} or callable, \
 default="resnet50"
-        ResNet of 18 or 50 layers [1]_, or EfficientNet-Lite0 [2]_, the fastest. A
-        function `(input_shape, n_outputs) -> keras.Model` makes a network of your
-        own, without an activation at its end. `n_outputs` is 1 for two classes.
+        ResNet of 10, 18 or 50 layers [1]_, or EfficientNet-Lite0 [2]_. A function
+        `(input_shape, n_outputs) -> keras.Model` makes a network of your own, without
+        an activation at its end. `n_outputs` is 1 for two classes.
 
     filters : int or "auto", default="auto"
         Filters of the network's first stage, to which all others are in proportion;
@@ -220,7 +220,7 @@ default="dataset"
     >>> X = np.random.default_rng(0).random((8, 16, 16))
     >>> y = ["dark", "bright"] * 4
     >>> classifier = ImageClassifier(
-    ...     network="resnet18", filters=4, epochs=2, random_state=0)
+    ...     network="resnet10", filters=4, epochs=2, random_state=0)
     >>> classifier.fit(X, y).predict(X).shape
     (8,)
     >>> classifier.predict_proba(X).shape

@@ -201,7 +201,7 @@ class MaskRCNN:
         network = self.segmenter.network
         if callable(network) or network == "unet":
             raise ValueError(
-                "`network` must be 'auto', 'resnet18' or 'resnet50' for "
+                "`network` must be 'auto', or 'resnet10', 'resnet18' or 'resnet50' for "
                 f"method='mask_rcnn'. Got {network!r}. Use it with method='watershed'."
             )
 
@@ -282,7 +282,8 @@ class MaskRCNN:
         segmenter = self.segmenter
         first = segmenter.strides_[0][0]
         n_channels, dtype = segmenter.n_channels_in_, segmenter.precision_
-        depth = 50 if segmenter.network == "resnet50" else 18
+        network = "resnet18" if segmenter.network == "auto" else segmenter.network
+        depth = int(network.removeprefix("resnet"))
         filters, rate = segmenter._n_filters(), segmenter.dropout_rate
         anchors, n_objects = segmenter.anchors_, segmenter.max_objects_
         n_classes = segmenter._n_classes()

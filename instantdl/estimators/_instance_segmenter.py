@@ -50,12 +50,13 @@ class InstanceSegmenter(InstancePredictor):
         "mask_rcnn" learns boxes around objects and a mask in each [4]_, in 2D only:
         objects may overlap in their boxes, but are compact.
 
-    network : {"auto", "unet", "resnet18", "resnet50"} or callable, default="auto"
-        "auto" is the U-Net for the watershed and the smaller residual network for
-        Mask R-CNN. For the watershed a function `(input_shape, n_outputs) ->
-        keras.Model` makes a network of your own: fully convolutional, of output size
-        equal to input size, without an activation at its end. `n_outputs` is 2, and
-        one more for each class where objects have several.
+    network : {"auto", "unet", "resnet10", "resnet18", "resnet50"} or callable, \
+default="auto"
+        "auto" is the U-Net for the watershed and "resnet18" for Mask R-CNN. For the
+        watershed a function `(input_shape, n_outputs) -> keras.Model` makes a network
+        of your own: fully convolutional, of output size equal to input size, without
+        an activation at its end. `n_outputs` is 2, and one more for each class where
+        objects have several.
 
     filters : int or "auto", default="auto"
         Filters of the network's first level, doubled at each level below; "auto" is
@@ -258,7 +259,10 @@ default="percentile"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **DenseEstimator._parameter_constraints,
         "method": [StrOptions(set(METHODS))],
-        "network": [StrOptions({"auto", "unet", "resnet18", "resnet50"}), callable],
+        "network": [
+            StrOptions({"auto", "unet", "resnet10", "resnet18", "resnet50"}),
+            callable,
+        ],
         "filters": [StrOptions({"auto"}), Interval(Integral, 1, 1024, closed="both")],
         "spacing": [Interval(Real, 0, None, closed="neither"), "array-like", None],
         "foreground_threshold": [

@@ -27,6 +27,8 @@ __all__ = ["CheckedImages", "CheckedMasks", "check_images", "check_images_and_ma
 MAX_LISTED = 5
 
 AXES = {2: "height, width", 3: "depth, height, width"}
+# A last axis this short is more likely one of channels than the width of a volume.
+FEW = 4
 
 T = TypeVar("T", bound="_CheckedItems")
 
@@ -368,7 +370,8 @@ def check_images_and_masks(
 
     y : array-like of shape (n_samples, *spatial), list or collection
         One mask per image, of the same spatial shape: bool, integer, or float with
-        whole numbers.
+        whole numbers. A last axis of four or less is taken for colours, which a mask
+        has not, unless `X` has one axis more.
 
     n_channels : int or None, default=None
         The number of channels that a network was fitted on.
@@ -467,6 +470,15 @@ def _spatial_ndim_of_masks(X: Any, items: Any, stacked: bool) -> int:
             f" axis. Got {shape_text(first, stacked)} for images of shape"
             f" {shape_text(image, images_stacked)}. Drop the last axis of `y`:"
             " `y[..., 0]`."
+        )
+    is_short = ndim == 3 and first.shape[-1] <= FEW < min(first.shape[-3:-1])
+    if is_short and image_ndim <= ndim:
+        raise ImageError(
+            "`y` must have shape (n_samples, height, width): a mask has no colours."
+            f" Got {shape_text(first, stacked)} for images of shape"
+            f" {shape_text(image, images_stacked)}. Save one number for each pixel"
+            " instead of its colour; if these are volumes, give `X` an axis of"
+            " channels."
         )
     if ndim not in AXES:
         raise ImageError(

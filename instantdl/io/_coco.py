@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from instantdl.exceptions import ImageError
+from instantdl.exceptions import ImageError, InstantDLWarning
 from instantdl.images import ImageCollection, fill_polygon
-from instantdl.io._objects import check_plane, each_outline, read_json, write_json
+from instantdl.io._objects import (
+    check_plane,
+    each_outline,
+    read_json,
+    warn_of_hidden,
+    write_json,
+)
 from instantdl.io._problems import describe_problems
 from instantdl.io._read import read_image
 
 __all__ = ["load_coco", "write_coco"]
 
 _MAX_PIXELS = 2**31
+# File name, shape and annotations of an image.
+_Item = tuple[str, tuple[int, int], list[Any]]
 
 
 def load_coco(
@@ -31,7 +42,8 @@ def load_coco(
     ----------
     path : str or path-like
         JSON with "images", "annotations" and "categories". Segmentations are
-        polygons or runs (RLE), compressed or not.
+        polygons or runs (RLE), compressed or not. Crowds (``iscrowd``) are objects like
+        others.
 
     images : str or path-like, default=None
         Folder of the image files. None is the one of the JSON file.
@@ -45,7 +57,7 @@ def load_coco(
             Images, read when they are asked for, in the order of the file.
         y : ImageCollection of length n_samples
             Label images, int32: objects are 1 to n in the order of the file; where
-            they overlap, the first has the pixels.
+            they overlap, the first has the pixels. Those without a pixel do not count.
         classes : list of dict of int to str
             For each image the class of each object.
         names : list of str
@@ -57,6 +69,12 @@ def load_coco(
         If there is no such file.
     ImageError
         If something in it does not fit; all problems are reported together.
+
+    Warns
+    -----
+    InstantDLWarning
+        If objects have no pixel, since they lie outside of the image, behind earlier
+        ones or between the centres of pixels; they are left out. If there are crowds.
 
     See Also
     --------
@@ -84,31 +102,34 @@ def load_coco(
     path = Path(path)
     folder = path.parent if images is None else Path(images)
     found = read_json(path)
-    problems: list[str] = []
     try:
         categories = {c["id"]: str(c["name"]) for c in found.get("categories", [])}
-        parts: dict[Any, Any] = {
+        parts: dict[Any, _Item] = {
             image["id"]: (str(image["file_name"]), _shape(image), [])
             for image in found["images"]
         }
         for annotation in found["annotations"]:
             parts[annotation["image_id"]][2].append(annotation)
+        ids = Counter(image["id"] for image in found["images"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ImageError(
             f"{path}: there must be `images`, `annotations` and `categories` as COCO"
             f" has them, each annotation of an image that is there. Got {error!r}."
         ) from None
+    problems = [f"image id {i} is there {n} times" for i, n in ids.items() if n > 1]
     for name, shape, objects in parts.values():
         if not _is_inside(folder, name) or not (folder / name).is_file():
             problems.append(f"{name}: there is no such file in {folder}")
         for annotation in objects:
-            problem = _problem(annotation, shape)
+            problem = _problem(annotation, shape, categories)
             if problem:
                 problems.append(f"{name}: annotation {annotation.get('id')}: {problem}")
     if problems:
         rule = "each image must be there, and each annotation be of the right form"
         raise ImageError(describe_problems(path, rule, problems))
-    items = list(parts.values())
+    items, hidden = _without_hidden(list(parts.values()))
+    warn_of_hidden(path, hidden, len(found["annotations"]))
+    _warn_of_crowds(path, found["annotations"])
     return Bunch(
         X=ImageCollection([folder / name for name, _, _ in items], read=read_image),
         y=ImageCollection(items, read=_labels),
@@ -244,9 +265,18 @@ def _is_inside(folder: Path, name: str) -> bool:
     return (folder / name).resolve().is_relative_to(folder.resolve())
 
 
-def _problem(annotation: Any, shape: tuple[int, int]) -> str | None:
+def _problem(
+    annotation: Any, shape: tuple[int, int], categories: Mapping[Any, str]
+) -> str | None:
     """Return what is wrong with an annotation, without drawing it."""
+    number = annotation.get("category_id")
+    if not isinstance(number, Hashable) or (
+        categories and number is not None and number not in categories
+    ):
+        return f"a category_id of {number}, which no category has"
     segmentation = annotation.get("segmentation")
+    if segmentation == []:
+        return "a box without a segmentation"
     try:
         if isinstance(segmentation, dict):
             if tuple(segmentation["size"]) != shape:
@@ -259,30 +289,77 @@ def _problem(annotation: Any, shape: tuple[int, int]) -> str | None:
                 points = np.asarray(ring, float)
                 if points.ndim != 1 or len(points) < 6 or len(points) % 2:
                     return "a polygon of less than three points (x, y)"
-                if not np.isfinite(points).all():
-                    return "points that are not finite"
+                if not (np.abs(points) <= _MAX_PIXELS).all():
+                    return "points that are not finite, or far outside"
     except (KeyError, TypeError, ValueError, IndexError):
         return "a segmentation that is neither polygons nor runs"
     return None
 
 
-def _labels(item: tuple[str, tuple[int, int], list[Any]]) -> NDArray[np.int32]:
+def _without_hidden(items: list[_Item]) -> tuple[list[_Item], list[str]]:
+    """Return images with those objects that have pixels, and names of the others."""
+    kept: list[_Item] = []
+    hidden: list[str] = []
+    for name, shape, objects in items:
+        _, has_pixels = _draw(shape, objects)
+        kept.append((name, shape, list(compress(objects, has_pixels))))
+        hidden += [
+            f"annotation {annotation.get('id')} of {name}"
+            for annotation, is_seen in zip(objects, has_pixels, strict=True)
+            if not is_seen
+        ]
+    return kept, hidden
+
+
+def _warn_of_crowds(path: Path, annotations: list[Any]) -> None:
+    n_crowds = sum(bool(annotation.get("iscrowd")) for annotation in annotations)
+    if n_crowds:
+        warnings.warn(
+            f"{path}: each annotation should be of one object. Got `iscrowd` in"
+            f" {n_crowds} of {len(annotations)}. They are read like others; remove them"
+            " if they are no objects.",
+            InstantDLWarning,
+            stacklevel=3,
+        )
+
+
+def _labels(item: _Item) -> NDArray[np.int32]:
     _, shape, objects = item
+    return _draw(shape, objects)[0]
+
+
+def _draw(
+    shape: tuple[int, int], objects: list[Any]
+) -> tuple[NDArray[np.int32], list[bool]]:
+    """Return a label image, and whether each object has pixels in it."""
     labels = np.zeros(shape, np.int32)
+    has_pixels = []
     for number, annotation in enumerate(objects, start=1):
-        labels[_mask(annotation["segmentation"], shape) & (labels == 0)] = number
-    return labels
+        window, mask = _mask(annotation["segmentation"], shape)
+        part = labels[window]
+        free = mask & (part == 0)
+        part[free] = number
+        has_pixels.append(bool(free.any()))
+    return labels, has_pixels
 
 
-def _mask(segmentation: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def _mask(
+    segmentation: Any, shape: tuple[int, int]
+) -> tuple[tuple[slice, slice], NDArray[np.bool_]]:
+    """Return a window of the image that holds an object, and its pixels in it."""
     if isinstance(segmentation, dict):
         lengths = _lengths(segmentation["counts"])
         flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
-        return flat.reshape(shape, order="F")
-    mask = np.zeros(shape, bool)
-    for ring in segmentation:
-        fill_polygon(mask, [np.reshape(ring, (-1, 2))])
-    return mask
+        return (slice(None), slice(None)), flat.reshape(shape, order="F")
+    rings = [np.asarray(ring, float).reshape(-1, 2) for ring in segmentation]
+    points, size = np.concatenate(rings), shape[::-1]
+    low = np.clip(np.floor(points.min(axis=0)), 0, size).astype(int)
+    high = np.clip(np.ceil(points.max(axis=0)), low, size).astype(int)
+    window = (slice(low[1], high[1]), slice(low[0], high[0]))
+    mask = np.zeros((high[1] - low[1], high[0] - low[0]), bool)
+    for ring in rings:
+        fill_polygon(mask, [ring - low])
+    return window, mask
 
 
 def _lengths(counts: Any) -> list[int]:

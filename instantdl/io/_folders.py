@@ -19,9 +19,16 @@ from instantdl.images import ImageCollection
 from instantdl.io._labels import read_labels
 from instantdl.io._nested import has_masks, nested_files, nested_folders, read_masks
 from instantdl.io._problems import describe_problems
-from instantdl.io._read import has_channels, image_ending, image_stem, read_image
+from instantdl.io._read import (
+    has_channels,
+    image_ending,
+    image_stem,
+    names_channels,
+    read_image,
+)
 from instantdl.io._visible import (
-    list_images,
+    image_files,
+    lost_links,
     natural_key,
     visible_files,
     visible_folders,
@@ -30,6 +37,8 @@ from instantdl.io._visible import (
 __all__ = ["load_folder"]
 
 _TABLE = "groundtruth.csv"
+# What may lie beside `image/`.
+_PLACES = re.compile(r"image[0-9]*|groundtruth(\.csv)?")
 # Folders of these names hold parts of a data set; as classes they would be learnt.
 _NOT_CLASSES = re.compile(r"image[s0-9]*|groundtruth|masks?|labels?|train(ing)?")
 _PARTNERS = (
@@ -93,9 +102,9 @@ def load_folder(path: str | os.PathLike[str], *, as_text: bool = False) -> Bunch
         If there is no such folder, or neither ``image/`` nor classes in it.
     ImageError
         If a file has no partner, two files have the same name but for their ending,
-        an ending is unknown, or a folder is empty; if labels are not readable, an
-        image has none or more than one, or no label has an image. The sizes of images
-        are not compared here, since that would read them.
+        an ending is unknown, a folder is empty or a link leads nowhere; if labels are
+        not readable, an image has none or more than one, or no label has an image. The
+        sizes of images are not compared here, since that would read them.
 
     Warns
     -----
@@ -115,6 +124,9 @@ def load_folder(path: str | os.PathLike[str], *, as_text: bool = False) -> Bunch
         filename,groundtruth,group
         a.png,basophil,patient 1
         b.png,monocyte,patient 2
+
+    Of images in several folders, those of three axes have channels in the last one if
+    it has up to four entries or a TIFF file names it so; else they are volumes.
 
     Folders named image, groundtruth, mask, label or train are never taken for classes.
 
@@ -153,7 +165,7 @@ def load_folder(path: str | os.PathLike[str], *, as_text: bool = False) -> Bunch
     has_target = table is None and (root / "groundtruth").is_dir()
     folders = [*channels, *(["groundtruth"] if has_target else [])]
     files = {folder: _by_stem(root / folder, problems) for folder in folders}
-    problems += _missing_partners(files)
+    problems += _missing_partners(files) + _lost_lines(root, folders)
     left_out: list[str] = []
     labels: dict[str, Any] = {}
     if table:
@@ -204,6 +216,7 @@ def _load_classes(root: Path, classes: list[Path]) -> Bunch:
     """Load the images of folders that are named after their class."""
     problems: list[str] = []
     files = [file for folder in classes for file in _images(folder, problems)]
+    problems += _lost_lines(root, [folder.name for folder in classes])
     if problems:
         rule = "folders of classes must hold images only"
         raise ImageError(describe_problems(root, rule, problems))
@@ -229,7 +242,11 @@ def _possible_classes(root: Path) -> list[Path]:
     folders = visible_folders(root)
     if any((folder / "image").is_dir() for folder in folders):
         return []
-    classes = [folder for folder in folders if list_images(folder)]
+    classes = [
+        folder
+        for folder in folders
+        if image_files(folder) or any(map(image_ending, lost_links(folder)))
+    ]
     if any(_NOT_CLASSES.fullmatch(folder.name.lower()) for folder in classes):
         return []
     return sorted(classes, key=natural_key)
@@ -279,7 +296,7 @@ def _label_table(root: Path, problems: list[str]) -> Path | None:
         problems.append(f"{_TABLE} lies beside groundtruth/, one of them too many")
     if not (folder / _TABLE).is_file():
         return None
-    if targets := list_images(folder):
+    if targets := image_files(folder):
         problems.append(
             f"groundtruth/ has {_TABLE} and images such as {targets[0].name}, one kind"
             " too many"
@@ -296,6 +313,13 @@ def _images(folder: Path, problems: list[str]) -> list[Path]:
         if image_ending(path.name) is None:
             problems.append(f"{folder.name}/{path.name} is not a known image file")
     return [path for path in files if image_ending(path.name)]
+
+
+def _lost_lines(root: Path, folders: list[str]) -> list[str]:
+    """Return a line for each link that leads nowhere, in folders or in their place."""
+    names = [name for name in lost_links(root) if _PLACES.fullmatch(name)]
+    names += [name for folder in folders for name in lost_links(root / folder, root)]
+    return [f"{name} is a link that leads nowhere" for name in names]
 
 
 def _by_stem(folder: Path, problems: list[str]) -> dict[str, Path]:
@@ -330,10 +354,12 @@ def _read_channels(paths: tuple[Path, ...]) -> NDArray[Any]:
     parts = [read_image(path) for path in paths]
     most = max(part.ndim for part in parts)
     # Beside an image with one more axis, the smaller one is grey whatever its shape.
-    if len({part.ndim for part in parts}) == 1 and not all(
-        has_channels(part.shape) for part in parts
-    ):
-        most += 1
+    if len({part.ndim for part in parts}) == 1:
+        has_axis = all(has_channels(part.shape) for part in parts)
+        # More than four channels only the file itself can tell.
+        if most == 3 and not has_axis:
+            has_axis = any(names_channels(path) for path in paths)
+        most += not has_axis
     parts = [part[..., np.newaxis] if part.ndim == most - 1 else part for part in parts]
     for path, part in zip(paths, parts, strict=True):
         if part.shape[:-1] != parts[0].shape[:-1]:

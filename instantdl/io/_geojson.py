@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from instantdl.exceptions import ImageError
 from instantdl.images import fill_polygon
-from instantdl.io._objects import each_outline, read_json, write_json
+from instantdl.io._objects import each_outline, read_json, warn_of_hidden, write_json
 
 __all__ = ["read_geojson", "write_geojson"]
 
@@ -35,7 +35,7 @@ def read_geojson(
     -------
     labels : ndarray of shape (height, width), int32
         Objects are 1 to n in the order of the file; where they overlap, the first has
-        the pixels.
+        the pixels. Those without a pixel do not count.
 
     classes : dict of int to str
         Class of each object that has one: the name in ``classification``.
@@ -45,7 +45,14 @@ def read_geojson(
     FileNotFoundError
         If there is no such file.
     ImageError
-        If it is no GeoJSON, or holds something else than polygons.
+        If it is no GeoJSON, or holds something else than polygons; or `shape` is not
+        height and width.
+
+    Warns
+    -----
+    InstantDLWarning
+        If objects have no pixel, since they lie outside of the image, behind earlier
+        ones or between the centres of pixels; they are left out.
 
     See Also
     --------
@@ -64,9 +71,16 @@ def read_geojson(
     (array([[0, 1, 1],
            [2, 2, 0]], dtype=int32), {2: 'tumour'})
     """
-    path = Path(path)
-    labels, classes = np.zeros(tuple(shape), np.int32), {}
-    for number, feature in enumerate(_features(path), start=1):
+    path, shape = Path(path), tuple(shape)
+    if len(shape) != 2:
+        raise ImageError(
+            f"`shape` must be height and width of the image. Got {shape}. Give"
+            " `image.shape[:2]` for an image in colours."
+        )
+    labels, classes = np.zeros(shape, np.int32), dict[int, str]()
+    hidden: list[str] = []
+    features = _features(path)
+    for position, feature in enumerate(features, start=1):
         try:
             mask = np.zeros(labels.shape, bool)
             for rings in _polygons(feature["geometry"]):
@@ -75,11 +89,17 @@ def read_geojson(
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise ImageError(
                 f"{path}: every feature must be a polygon or a multi polygon of points"
-                f" (x, y). Got something else as feature {number}: {error}."
+                f" (x, y). Got something else as feature {position}: {error}."
             ) from None
-        labels[mask & (labels == 0)] = number
+        mask &= labels == 0
+        if not mask.any():
+            hidden.append(f"feature {position}")
+            continue
+        number = position - len(hidden)
+        labels[mask] = number
         if name is not None:
             classes[number] = name
+    warn_of_hidden(path, hidden, len(features))
     return labels, classes
 
 

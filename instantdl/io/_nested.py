@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from instantdl.exceptions import ImageError
 from instantdl.io._read import read_image
-from instantdl.io._visible import list_images, natural_key, visible_folders
+from instantdl.io._visible import (
+    image_files,
+    list_images,
+    lost_links,
+    natural_key,
+    visible_folders,
+)
 
 __all__ = ["read_masks"]
 
@@ -26,7 +32,8 @@ def read_masks(folder: str | os.PathLike[str]) -> NDArray[np.int32]:
     Parameters
     ----------
     folder : str or path-like
-        Folder of mask files of one size; pixels other than 0 belong to the object.
+        Folder of mask files of one size; pixels other than 0 belong to the object. Of
+        files with a palette the numbers count, not the colours.
 
     Returns
     -------
@@ -37,7 +44,7 @@ def read_masks(folder: str | os.PathLike[str]) -> NDArray[np.int32]:
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If there is no such folder, or a link to a mask leads nowhere.
     ImageError
         If there is no mask in it, or they differ in size.
 
@@ -123,18 +130,21 @@ def nested_files(
         None without masks. Instead of both, None if something is wrong.
     """
     inner, masks = _inner(folder, _IMAGES), _inner(folder, _MASKS)
-    images = list_images(inner) if inner else []
+    images = image_files(inner) if inner else []
     if len(images) != 1:
         problems.append(f"{folder.name}/image/ must hold one image, not {len(images)}")
-    if masked and (masks is None or not list_images(masks)):
+    if masked and (masks is None or not image_files(masks)):
         problems.append(f"{folder.name}/mask/ must hold a mask of each object")
+    for beside in (inner, masks):
+        lost = lost_links(beside, folder.parent) if beside else []
+        problems += [f"{name} is a link that leads nowhere" for name in lost]
     if len(images) != 1 or (masked and masks is None):
         return None
     return images[0], masks
 
 
 def _read_mask(path: Path) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = np.asarray(read_image(path) > 0)
+    mask: NDArray[np.bool_] = np.asarray(read_image(path, keep_palette=True) > 0)
     # A colour, whichever.
     if mask.ndim > 2 and mask.shape[-1] == 3:
         mask = np.asarray(mask.any(axis=-1))
@@ -146,7 +156,7 @@ def _is_image(folder: Path) -> bool:
     inner = visible_folders(folder)
     if len(inner) != 1 or inner[0].name not in _IMAGES:
         return False
-    return not _PARTS.fullmatch(folder.name.lower()) and len(list_images(inner[0])) == 1
+    return not _PARTS.fullmatch(folder.name.lower()) and len(image_files(inner[0])) == 1
 
 
 def _inner(folder: Path, names: tuple[str, ...]) -> Path | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
-from instantdl.exceptions import ImageError
+from instantdl.exceptions import ImageError, InstantDLWarning
 from instantdl.images import outline_polygons
 from instantdl.io._write import write_whole
+
+# So many objects are named; of the rest the number is given.
+_SHOWN = 5
 
 
 def each_outline(labels: NDArray[Any]) -> list[tuple[int, Any]]:
@@ -66,6 +71,32 @@ def check_plane(labels: NDArray[Any]) -> NDArray[Any]:
             f" numbers only. Got shape {labels.shape} and {labels.dtype}."
         )
     return labels
+
+
+def warn_of_hidden(path: Path, hidden: Sequence[str], n_objects: int) -> None:
+    """Warn of objects without a pixel, if there are any, in the name of the reader.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    hidden : sequence of str
+        How messages call these objects.
+
+    n_objects : int
+        Objects in all.
+    """
+    if not hidden:
+        return
+    more = f" and {len(hidden) - _SHOWN} more" if len(hidden) > _SHOWN else ""
+    warnings.warn(
+        f"{path}: {len(hidden)} of {n_objects} objects have no pixel:"
+        f" {', '.join(hidden[:_SHOWN])}{more}. They lie outside of the image, behind"
+        " earlier ones or between the centres of pixels, and are left out.",
+        InstantDLWarning,
+        stacklevel=3,
+    )
 
 
 def read_json(path: Path) -> Any:

@@ -15,7 +15,7 @@ import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin
+from PIL import BmpImagePlugin, Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from instantdl.exceptions import ImageError
 
@@ -73,7 +73,8 @@ def read_image(path: str | os.PathLike[str], *, keep_palette: bool = False) -> A
     series of pages the first is read. Values of TIFF files with a look-up table stay as
     measured.
 
-    An alpha channel is always dropped. PNG with 16 bits stays 16 bits.
+    An alpha channel is always dropped. PNG with 16 bits stays 16 bits. JPEG is turned
+    upright as its EXIF data say.
 
     NIfTI (x, y, z) becomes (z, y, x), that is depth, height, width; a fourth axis
     (modality or time) becomes channels, and a single plane a 2D image. Values are
@@ -164,6 +165,18 @@ def has_channels(shape: tuple[int, ...]) -> bool:
     return len(shape) > 3 or (len(shape) == 3 and shape[-1] <= 4)
 
 
+def names_channels(path: Path) -> bool:
+    """Tell whether a TIFF file says itself that one of its axes holds channels."""
+    if image_ending(path.name) not in (".tif", ".tiff"):
+        return False
+    with tifffile.TiffFile(path) as tiff:
+        first = tiff.series[0]
+        return any(
+            axis in "CS" and length > 1
+            for axis, length in zip(first.axes, first.shape, strict=True)
+        )
+
+
 def _check(path: Path, image: AnyImage) -> AnyImage:
     if image.dtype.kind not in "biuf":
         raise ImageError(
@@ -195,7 +208,7 @@ def _read_tiff(path: Path, keep_palette: bool) -> AnyImage:
         series = _planes(tiff)
         shape = (len(series), *series[0].shape)
         _check_size(path, shape, series[0].dtype.itemsize)
-        if _lacks_pages(tiff):
+        if _lacks_pages(tiff) or _lacks_planes(tiff, series[0]):
             raise ImageError(
                 f"{path}: all pages must be in the file. Got the first"
                 f" {len(tiff.pages)} only. The file is cut off; copy it again."
@@ -228,10 +241,17 @@ def _planes(tiff: tifffile.TiffFile) -> list[tifffile.TiffPageSeries]:
 
 
 def _check_parts(path: Path, series: list[tifffile.TiffPageSeries]) -> None:
-    """Raise if pages have no place in the file for a strip or tile of theirs."""
+    """Raise if planes, or strips or tiles of them, have no place in the file."""
     # tifffile fills these up with zeros, and says nothing.
-    for page in itertools.chain.from_iterable(one.pages for one in series):
-        if page is None or page.is_contiguous:
+    pages = itertools.chain.from_iterable(one.pages for one in series)
+    for number, page in enumerate(pages, start=1):
+        if page is None:
+            raise ImageError(
+                f"{path}: all planes of an image must be there. Got none in place of"
+                f" plane {number} of {sum(len(one.pages) for one in series)}. Export"
+                " the image as one file, or copy what is missing beside it."
+            )
+        if page.is_contiguous:
             continue
         needed = math.prod(page.chunked)
         got = min(len(page.dataoffsets), len(page.databytecounts))
@@ -251,6 +271,18 @@ def _lacks_pages(tiff: tifffile.TiffFile) -> bool:
     file.seek(n_tags * layout.tagsize, os.SEEK_CUR)
     (following,) = struct.unpack(layout.offsetformat, file.read(layout.offsetsize))
     return bool(following >= file.size)
+
+
+def _lacks_planes(tiff: tifffile.TiffFile, first: tifffile.TiffPageSeries) -> bool:
+    """Tell whether an ImageJ file should have more planes than there are pages."""
+    # Without its planes tifffile logs this, and takes it for another kind of file.
+    if not tiff.is_imagej or first.kind != "generic":
+        return False
+    told = tiff.imagej_metadata or {}
+    # Some programs count colours as images, too.
+    n_images = told.get("images", 1) / tiff.pages.first.samplesperpixel
+    n_planes = told.get("slices", 1) * told.get("frames", 1)
+    return bool(max(n_images, n_planes) > len(tiff.pages))
 
 
 def _arrange(path: Path, image: AnyImage, axes: str) -> AnyImage:
@@ -296,7 +328,7 @@ def _read_png(path: Path, keep_palette: bool) -> AnyImage:
 def _read_jpeg(path: Path, keep_palette: bool) -> AnyImage:
     with JpegImagePlugin.JpegImageFile(path) as picture:
         _check_size(path, picture.size[::-1], len(picture.getbands()))
-        return _from_pillow(picture, keep_palette)
+        return _from_pillow(ImageOps.exif_transpose(picture), keep_palette)
 
 
 def _read_bmp(path: Path, keep_palette: bool) -> AnyImage:

@@ -30,7 +30,7 @@ def list_images(folder: str | os.PathLike[str]) -> list[Path]:
     Raises
     ------
     FileNotFoundError
-        If there is no such folder.
+        If there is no such folder, or a link to an image in it leads nowhere.
 
     Examples
     --------
@@ -43,7 +43,55 @@ def list_images(folder: str | os.PathLike[str]) -> list[Path]:
     ...     [path.name for path in list_images(folder)]
     ['img2.png', 'img10.png']
     """
-    return [path for path in visible_files(Path(folder)) if image_ending(path.name)]
+    images = image_files(Path(folder))
+    if lost := [name for name in lost_links(Path(folder)) if image_ending(name)]:
+        raise FileNotFoundError(
+            f"{folder}: links must lead to images. Got {len(lost)} that lead nowhere,"
+            f" such as {lost[0]}. Put the files themselves there, or remove the links."
+        )
+    return images
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return what `list_images` does, whatever links there are that lead nowhere.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to look in.
+
+    Returns
+    -------
+    list of Path
+        Paths of the images.
+    """
+    return [path for path in visible_files(folder) if image_ending(path.name)]
+
+
+def lost_links(folder: Path, root: Path | None = None) -> list[str]:
+    """Return the links in a folder that lead nowhere, without hidden ones.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to look in.
+
+    root : Path, default=None
+        Folder from which on they are named; None is `folder`.
+
+    Returns
+    -------
+    list of str
+        Their names, in natural order.
+    """
+    links = [
+        path
+        for path in folder.iterdir()
+        if path.is_symlink() and not path.exists() and not is_hidden(path)
+    ]
+    start = folder if root is None else root
+    ordered = sorted(links, key=natural_key)
+    return [path.relative_to(start).as_posix() for path in ordered]
 
 
 def visible_files(folder: Path) -> list[Path]:
@@ -71,11 +119,7 @@ def visible_files(folder: Path) -> list[Path]:
             " Check its spelling."
         )
     files = [
-        path
-        for path in folder.iterdir()
-        if not path.name.startswith(".")
-        and path.name.lower() not in _HIDDEN
-        and path.is_file()
+        path for path in folder.iterdir() if not is_hidden(path) and path.is_file()
     ]
     return sorted(files, key=natural_key)
 
@@ -94,6 +138,22 @@ def visible_folders(folder: Path) -> list[Path]:
         Folders only.
     """
     return [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+
+
+def is_hidden(path: Path) -> bool:
+    """Tell whether a file is one of the system, or hidden by a dot.
+
+    Parameters
+    ----------
+    path : Path
+        Its last part counts.
+
+    Returns
+    -------
+    bool
+        Whether it is left out.
+    """
+    return path.name.startswith(".") or path.name.lower() in _HIDDEN
 
 
 def natural_key(path: Path) -> tuple[list[tuple[int, str]], str]:

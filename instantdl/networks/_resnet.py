@@ -1,4 +1,4 @@
-"""Residual networks of 18 and 50 layers, for images from some ten pixels on."""
+"""Residual networks of 10, 18 and 50 layers, for images from some ten pixels on."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from instantdl.networks._convolution import NormalizedConvolution
 from instantdl.networks._dropout import ChannelDropout
 from instantdl.networks._head import classification_head
 
-_BLOCKS = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}
+_BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}
 _STAGES_WITH_DROPOUT = 2
 # Of a shorter side, in pixels: from where on the stem halves the resolution once, and
 # from where on twice, as it does for ImageNet. The first stage then has maps of about
@@ -39,7 +39,7 @@ def build_resnet(
     n_outputs : int
         Numbers that come out for each image.
 
-    depth : {18, 50}, default=50
+    depth : {10, 18, 50}, default=50
         Number of layers.
 
     filters : int, default=64
@@ -119,7 +119,7 @@ def resnet_stages(
     """
     layer = _Layers(dtype)
     x = layer.stem(inputs, filters, stem_stride)
-    block = layer.basic_block if depth == 18 else layer.bottleneck
+    block = layer.bottleneck if depth == 50 else layer.basic_block
     stages = []
     n_stages = len(_BLOCKS[depth])
     for stage, n_blocks in enumerate(_BLOCKS[depth]):

@@ -25,7 +25,7 @@ from instantdl.io._folders import (
 from instantdl.io._labels import _read_rows, are_whole, read_labels, row_stem
 from instantdl.io._nested import _IMAGES, _MASKS, _inner, has_masks, nested_folders
 from instantdl.io._read import image_ending
-from instantdl.io._visible import _HIDDEN, list_images, visible_folders
+from instantdl.io._visible import _HIDDEN, image_files, lost_links, visible_folders
 from instantdl.pipeline._inspect_report import Findings
 
 # What to do about the lines that the readers of folders write, by their words.
@@ -240,8 +240,8 @@ def _find_nested(files: PartFiles, items: list[Path], found: Findings) -> None:
     files.targets = "masks" if masked else None
     for folder in items:
         inner, masks = _inner(folder, _IMAGES), _inner(folder, _MASKS)
-        images = list_images(inner) if inner else []
-        filled = masks is not None and bool(list_images(masks))
+        images = image_files(inner) if inner else []
+        filled = masks is not None and bool(image_files(masks))
         problems: list[str] = []
         if len(images) != 1:
             problems.append(
@@ -255,7 +255,9 @@ def _find_nested(files: PartFiles, items: list[Path], found: Findings) -> None:
                 _note_odd(files, beside, found)
                 _note_left_out(files, beside, found)
         if len(images) == 1:
-            target = masks if filled else None
+            # A link that leads nowhere has been noted; reading would tell it again.
+            whole = filled and masks is not None and not lost_links(masks)
+            target = masks if whole else None
             files.entries.append(Entry(folder.name, (images[0],), target))
 
 
@@ -286,7 +288,7 @@ def _note_no_images(files: PartFiles, found: Findings) -> None:
     names = sorted(path.name for path in root.iterdir())
     alone = [x for folder in visible_folders(root) if (x := _inner(folder, _IMAGES))]
     if alone:
-        counts = {path: len(list_images(path)) for path in sorted(alone)}
+        counts = {path: len(image_files(path)) for path in sorted(alone)}
         odd = [f"{n} in {x.parent.name}/{x.name}/" for x, n in counts.items() if n != 1]
         found.problem(
             part,

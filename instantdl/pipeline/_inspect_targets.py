@@ -191,7 +191,7 @@ def _check_shape(
             facts.where,
             "a target must have the size of its image",
             f"shape {facts.shape} for {image.where} of shape {image.shape}",
-            "Its axes may be exchanged: transpose it."
+            "One of them may be turned or transposed: export both again."
             if turned
             else "Export both again at one size, or leave them out.",
         )

@@ -153,6 +153,8 @@ def translate_original(
     task = _task(config.get("use_algorithm"), problems)
     if task:
         new["task"] = task
+    if task == "instance_segmentation":
+        _note_objects(config, notes)
     for old, name in {
         "path": "path",
         "batchsize": "batch_size",
@@ -186,6 +188,16 @@ def _task(name: Any, problems: list[str]) -> str | None:
         f" or Classification. Got {name!r}."
     )
     return None
+
+
+def _note_objects(config: dict[str, Any], notes: list[str]) -> None:
+    notes.append(
+        "use_algorithm: objects are found by a U-Net and a watershed, no longer by Mask"
+        ' R-CNN; for that set "estimator": {"method": "mask_rcnn"} in the config.json'
+        " that the run writes"
+    )
+    if config.get("image_size"):
+        notes.append("image_size: images of objects are resized, too; 1.x ignored it")
 
 
 def _take_weights(weights: Any, new: dict[str, Any], notes: list[str]) -> None:

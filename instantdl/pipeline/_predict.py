@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from instantdl.estimators import PixelRegressor, load
 from instantdl.exceptions import ImageError
 from instantdl.images import ImageCollection
-from instantdl.io import list_images, load_folder, read_image
+from instantdl.io import load_folder, read_image
 from instantdl.io._read import image_ending
+from instantdl.io._visible import image_files, is_hidden, natural_key
 from instantdl.pipeline._inspect_facts import blocks, count_not_finite
 from instantdl.pipeline._inspect_reading import read_or_reason
 from instantdl.pipeline._predictions import predict_images
@@ -44,9 +45,9 @@ def predict_files(
         A file that an estimator's `save`, or a run, has written.
 
     images : sequence of path-like
-        Files, folders of them, or patterns such as ``*.tif``. A folder that holds
-        ``image/`` is read by `instantdl.io.load_folder`, with channels of several
-        folders.
+        Files, folders of them, or patterns such as ``*.tif``, which leave out hidden
+        files. A folder that holds ``image/`` is read by `instantdl.io.load_folder`,
+        with channels of several folders.
 
     output : path-like, default="predictions"
         Folder for the results, new or empty: ``predictions/``, ``probability/``,
@@ -168,17 +169,24 @@ def _files(path: Path) -> list[Path]:
     if path.is_dir():
         # What is no file, but is called like one, must be told of.
         odd = [p for p in path.iterdir() if image_ending(p.name) and not p.is_file()]
-        files = list_images(path) + sorted(p for p in odd if p.name[0] != ".")
+        files = image_files(path) + sorted(p for p in odd if p.name[0] != ".")
     elif path.exists():
         files = [path]
     else:
-        files = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        found = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+        files = [file for file in found if not _is_left_out(file, path)]
+        files.sort(key=lambda file: [natural_key(Path(part)) for part in file.parts])
     if not files:
         raise FileNotFoundError(
             f"{path}: there must be an image, a folder of images or a pattern that"
             " fits some. Got none."
         )
     return files
+
+
+def _is_left_out(file: Path, pattern: Path) -> bool:
+    """Tell whether a file or its folder is hidden, unless the pattern names it."""
+    return any(is_hidden(Path(part)) for part in set(file.parts) - set(pattern.parts))
 
 
 def _read(source: tuple[Any, Any, Any]) -> Any:
@@ -206,6 +214,12 @@ def _refuse_unfit(images: ImageCollection, paths: Sequence[str], model: Any) -> 
 def _unfit(image: NDArray[Any], model: Any) -> str | None:
     """Return why a model cannot predict an image, if it cannot."""
     rank, n_channels = model.spatial_ndim_in_, model.n_channels_in_
+    is_plane = image.ndim == 3 and image.shape[-1] <= 4 < min(image.shape[:2])
+    if rank == 3 and is_plane:
+        return (
+            f"the model takes volumes. Got shape {image.shape}, a plane in colours."
+            " Join planes to volumes of shape (depth, height, width)."
+        )
     if image.ndim < rank or (image.shape[rank:] or (1,)) != (n_channels,):
         noun = "channel" if n_channels == 1 else "channels"
         return (

@@ -30,6 +30,7 @@ from instantdl.training._network import (  # noqa: E402
     NetworkSpec,
     borrow_network,
 )
+from instantdl.training._optimizers import build_optimizer  # noqa: E402
 from instantdl.training._outputs import (  # noqa: E402
     class_probabilities,
     class_summary,
@@ -75,6 +76,7 @@ __all__ = [
     "Tiling",
     "TrainingBatches",
     "borrow_network",
+    "build_optimizer",
     "choose_precision",
     "class_probabilities",
     "class_summary",

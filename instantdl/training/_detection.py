@@ -44,7 +44,7 @@ class DetectorSpec:
     >>> from instantdl.training import DetectorSpec
     >>> spec = DetectorSpec(
     ...     key=("tiny",),
-    ...     build=lambda: build_mask_rcnn(1, 1, depth=18, filters=2),
+    ...     build=lambda: build_mask_rcnn(1, 1, depth=10, filters=2),
     ...     connect=lambda model: Detector(
     ...         model, [[(8, 8)] * 3] * 4, first_stride=4, n_objects=4),
     ... )
@@ -78,7 +78,7 @@ class CompiledDetector(CompiledNetwork):
     >>> from instantdl.training import CompiledDetector, DetectorSpec
     >>> network = CompiledDetector(DetectorSpec(
     ...     key=("tiny",),
-    ...     build=lambda: build_mask_rcnn(1, 1, depth=18, filters=2),
+    ...     build=lambda: build_mask_rcnn(1, 1, depth=10, filters=2),
     ...     connect=lambda model: Detector(
     ...         model, [[(8, 8)] * 3] * 4, first_stride=4, n_objects=4),
     ... ))

@@ -18,6 +18,7 @@ from instantdl.networks import (
     dropout_noise,
     split_at_dropout,
 )
+from instantdl.training._optimizers import build_optimizer
 
 _MAX_CACHED = 4
 
@@ -123,7 +124,7 @@ class CompiledNetwork:
         self.n_traces = 0
         self.model = _build(spec, seed=0)
         self.n_noise = count_noise(self.model)
-        self.optimizer = keras.optimizers.get(spec.optimizer)
+        self.optimizer = build_optimizer(spec.optimizer)
         self.optimizer.build(self.model.trainable_variables)
         self._owner: object = None
         self._make_functions()

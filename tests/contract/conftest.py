@@ -101,7 +101,7 @@ CASES = [
     Case(
         ImageClassifier,
         target="labels",
-        tiny=TINY | {"network": "resnet18"},
+        tiny=TINY | {"network": "resnet10"},
         ranks=(2,),
         own_network=pooled_convolution,
     ),

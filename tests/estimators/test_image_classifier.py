@@ -52,8 +52,8 @@ def pooling(input_shape, n_outputs):
 def make(**parameters):
     tiny = {
         "network": small_network,
-        "epochs": 40,
-        "learning_rate": 0.03,
+        "epochs": 20,
+        "learning_rate": 0.05,
         "augmentation": None,
         "precision": "float32",
         "random_state": 0,

@@ -13,6 +13,7 @@ from instantdl.metrics import average_precision, match_instances
 
 SMALL = {
     "method": "mask_rcnn",
+    "network": "resnet10",
     "filters": 8,
     "epochs": 40,
     "learning_rate": 5e-3,
@@ -119,7 +120,7 @@ def test_pieces_of_a_crop_are_numbered_with_their_class():
 def test_a_classifiers_backbone_is_taken_over(nuclei):
     X, y = nuclei
     classifier = ImageClassifier(
-        network="resnet18",
+        network="resnet10",
         filters=2,
         epochs=1,
         image_shape=(64, 64),
@@ -157,9 +158,9 @@ def test_the_method_of_a_fit_stays(fitted, nuclei, method):
     other = {"watershed": "mask_rcnn", "mask_rcnn": "watershed"}[method]
     segmenter = copy.copy(fitted)
     if method == "watershed":
-        small = {"method": method, "epochs": 1, "filters": 2, "levels": 1}
-        segmenter = InstanceSegmenter(**SMALL | small).fit(X, y)
-    segmenter.set_params(method=other)
+        small = {"method": method, "network": "auto", "epochs": 1, "filters": 2}
+        segmenter = InstanceSegmenter(**SMALL | small, levels=1).fit(X, y)
+    segmenter.set_params(method=other, network="auto")
     with pytest.raises(ValueError, match=f"stay the one of the fit, '{method}'"):
         segmenter.predict(X)
     with pytest.raises(ValueError, match=f"stay the one of the fit, '{method}'"):

@@ -374,6 +374,24 @@ def test_a_channel_axis_of_masks_is_refused_with_a_way_out(wrap, X_shape, y_shap
         check_images_and_masks(wrap(np.zeros(X_shape)), wrap(np.zeros(y_shape)))
 
 
+@pytest.mark.parametrize("channels", [(), (3,)])
+@pytest.mark.parametrize("n_colours", [2, 3, 4])
+@pytest.mark.parametrize("wrap", [np.asarray, list, collection_of])
+def test_masks_in_colours_are_refused(wrap, n_colours, channels):
+    X, y = np.zeros((2, 8, 9, *channels)), np.zeros((2, 8, 9, n_colours), np.uint8)
+    with pytest.raises(ImageError, match=r"`y` .* no colours.* one number for each"):
+        check_images_and_masks(wrap(X), wrap(y))
+
+
+@pytest.mark.parametrize("spatial", [(8, 9, 5), (3, 9, 4), (8, 4, 4)])
+def test_volumes_are_not_taken_for_colours(spatial):
+    y = np.zeros((2, *spatial), int)
+    assert check_images_and_masks(y * 1.0, y)[0].spatial_ndim == 3
+    narrow = np.zeros((2, 8, 9, 3), int)
+    images, _ = check_images_and_masks(narrow[..., np.newaxis], narrow)
+    assert images.spatial_ndim == 3
+
+
 def test_volumes_one_pixel_wide_with_channels_are_no_mistake():
     images, _ = check_images_and_masks(
         np.zeros((2, 4, 8, 1, 2)), np.zeros((2, 4, 8, 1), int)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from instantdl.exceptions import ImageError
+from instantdl.exceptions import ImageError, InstantDLWarning
 from instantdl.images import relabel
 from instantdl.io import load_coco, write_coco, write_image
 
@@ -122,7 +122,11 @@ def test_scores_boxes_and_areas_are_written(tmp_path):
         (_content({"size": [3, 4], "counts": [3, 2]}), "other lengths"),
         (_content({"size": [3, 4], "counts": [-3, 15]}), "other lengths"),
         (_content({"size": [3, 4], "counts": "é"}), "neither polygons nor runs"),
+        (_content([[1, 0, 3, 0, 1e300, 0]]), "far outside"),
         (_content(None), "neither polygons nor runs"),
+        (_content([]), "a box without a segmentation"),
+        (_content([[1, 0, 3, 0, 3, 2]], category_id=4), "a category_id of 4, which"),
+        (_content([[1, 0, 3, 0, 3, 2]], category_id=[3]), r"a category_id of \[3\]"),
         (_content([[1, 0, 3, 0, 3, 2]], image_id=8), "image that is there"),
         ({"images": []}, "as COCO has"),
         ([], "as COCO has"),
@@ -144,6 +148,52 @@ def test_all_problems_are_reported_at_once(tmp_path):
         load_coco(_written(tmp_path, content))
     for part in ("less than three", "../b.npy: there is no", "c.npy: there is no"):
         assert part in str(caught.value)
+
+
+def test_an_image_that_is_there_twice_is_refused(tmp_path):
+    content = _content([[1, 0, 3, 0, 3, 2]])
+    content["images"] *= 2
+    with pytest.raises(ImageError, match="image id 7 is there 2 times"):
+        load_coco(_written(tmp_path, content))
+
+
+@pytest.mark.parametrize("changes", [{"category_id": None}, {"category_id": 5}])
+def test_objects_need_no_category(tmp_path, changes):
+    content = _content([[1, 0, 3, 0, 3, 2, 1, 2]], **changes)
+    if changes["category_id"]:
+        content["categories"] = []
+    data = load_coco(_written(tmp_path, content))
+    assert data.classes == [{1: "object"}]
+
+
+def test_objects_without_a_pixel_are_left_out_with_a_warning(tmp_path):
+    square, outside, corner = (
+        [[1, 0, 3, 0, 3, 2, 1, 2]],
+        [[9, 9, 12, 9, 12, 12]],
+        {"size": [3, 4], "counts": [0, 1, 11]},
+    )
+    content = _content(square)
+    (one,) = content["annotations"]
+    content["annotations"] = [
+        one | {"id": number, "segmentation": segmentation}
+        for number, segmentation in enumerate([outside, square, square, corner], 1)
+    ]
+    content["annotations"][-1]["category_id"] = 4
+    content["categories"].append({"id": 4, "name": "other"})
+    lost = r"annotation 1 of a\.npy, annotation 3 of a\.npy\. "
+    with pytest.warns(InstantDLWarning, match=f"2 of 4 objects have no pixel: {lost}"):
+        data = load_coco(_written(tmp_path, content))
+    expected = EXPECTED.copy()
+    expected[0, 0] = 2
+    np.testing.assert_array_equal(data.y[0], expected)
+    assert data.classes == [{1: "cell", 2: "other"}]
+
+
+def test_crowds_are_read_with_a_warning(tmp_path):
+    path = _written(tmp_path, _content([[1, 0, 3, 0, 3, 2, 1, 2]], iscrowd=1))
+    with pytest.warns(InstantDLWarning, match="`iscrowd` in 1 of 1"):
+        data = load_coco(path)
+    np.testing.assert_array_equal(data.y[0], EXPECTED)
 
 
 def test_an_absurd_size_is_refused(tmp_path):

@@ -3,6 +3,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from sklearn.model_selection import KFold, train_test_split
 from sklearn.utils import _safe_indexing
@@ -85,6 +86,17 @@ def test_volumes_of_several_folders_give_channels(tmp_path):
     assert load_folder(tmp_path).X[0].shape == (6, 7, 8, 2)
 
 
+@pytest.mark.parametrize("kind", [{"ome": True}, {"imagej": True}])
+def test_channels_that_a_file_names_are_joined_however_many(tmp_path, kind):
+    image = np.arange(5 * 8 * 9, dtype=np.uint16).reshape(5, 8, 9)
+    for part in ["image", "image1"]:
+        (tmp_path / part).mkdir()
+        path = tmp_path / part / "a.tif"
+        tifffile.imwrite(path, image, metadata={"axes": "CYX"}, **kind)
+    expected = np.moveaxis(np.concatenate([image, image]), 0, -1)
+    np.testing.assert_array_equal(load_folder(tmp_path).X[0], expected)
+
+
 def test_channels_of_different_size_are_refused_by_name(root):
     fill(root / "image1", ["img1.png", "img2.png", "img10.png"], shape=(4, 6))
     with pytest.raises(ImageError, match=r"img1.png is \(4, 5\), .* is \(4, 6\)"):
@@ -133,6 +145,29 @@ def test_all_problems_are_reported_at_once(root):
         "image1/ is empty",
     ]:
         assert problem in text
+
+
+def test_links_that_lead_nowhere_are_told_of(root):
+    for folder in ["image", "groundtruth"]:
+        (root / folder / "img2.png").unlink()
+        (root / folder / "img2.png").symlink_to(root / "absent.png")
+    (root / "image1").symlink_to(root / "absent")
+    with pytest.raises(ImageError, match="Got 3 problems") as caught:
+        load_folder(root)
+    for name in ["image/img2.png", "groundtruth/img2.png", "image1"]:
+        assert f"{name} is a link that leads nowhere" in str(caught.value)
+    with pytest.raises(FileNotFoundError, match=r"Got 1 that .* such as img2\.png"):
+        list_images(root / "image")
+
+
+def test_links_in_folders_of_classes_are_told_of(tmp_path):
+    for name in ["a", "b", "c"]:
+        fill(tmp_path / name, ["1.png"] if name != "c" else [])
+        (tmp_path / name / "2.png").symlink_to(tmp_path / "absent.png")
+    with pytest.raises(ImageError) as caught:
+        load_folder(tmp_path)
+    for name in ["a", "b", "c"]:
+        assert f"{name}/2.png is a link that leads nowhere" in str(caught.value)
 
 
 def test_a_long_report_is_cut(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from instantdl.exceptions import ImageError
+from instantdl.exceptions import ImageError, InstantDLWarning
 from instantdl.images import relabel
 from instantdl.io import read_geojson, write_geojson
 
@@ -64,6 +64,32 @@ def test_of_objects_that_overlap_the_first_has_the_pixels(tmp_path):
     labels, classes = read_geojson(tmp_path / "a.geojson", (3, 3))
     np.testing.assert_array_equal(labels, [[1, 1, 0], [1, 1, 2], [0, 2, 2]])
     assert classes == {}
+
+
+def test_objects_without_a_pixel_are_left_out_with_a_warning(tmp_path):
+    outside = [[[5, 5], [7, 5], [7, 7], [5, 7], [5, 5]]]
+    other = [[[2, 2], [3, 2], [3, 3], [2, 3], [2, 2]]]
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Polygon", "coordinates": shape},
+            "properties": {"classification": {"name": name}},
+        }
+        for shape, name in zip([outside, SQUARE, SQUARE, other], "abcd", strict=True)
+    ]
+    (tmp_path / "a.geojson").write_text(json.dumps(features), encoding="utf-8")
+    lost = r"2 of 4 objects have no pixel: feature 1, feature 3\. "
+    with pytest.warns(InstantDLWarning, match=lost):
+        labels, classes = read_geojson(tmp_path / "a.geojson", (3, 3))
+    np.testing.assert_array_equal(labels, [[1, 1, 0], [1, 1, 0], [0, 0, 2]])
+    assert classes == {1: "b", 2: "d"}
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 3), (3,)])
+def test_another_shape_than_that_of_a_plane_is_refused(tmp_path, shape):
+    write_geojson(tmp_path / "a.geojson", np.eye(3, dtype=int))
+    with pytest.raises(ImageError, match=r"must be height and width .* Got \(3"):
+        read_geojson(tmp_path / "a.geojson", shape)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from instantdl.exceptions import ImageError
 from instantdl.io import load_folder, read_masks, write_image
@@ -80,6 +81,26 @@ def test_a_black_mask_is_no_object_and_colours_are_one(tmp_path):
     colour[0, 0, 1] = 9
     write_image(tmp_path / "1.png", colour)
     np.testing.assert_array_equal(read_masks(tmp_path), [[1, 0], [0, 0]])
+
+
+def test_of_masks_with_a_palette_the_numbers_count(tmp_path):
+    mask = Image.fromarray(np.array([[0, 1], [0, 0]], np.uint8))
+    mask.putpalette([255, 255, 255, 0, 0, 0])
+    mask.save(tmp_path / "1.png")
+    np.testing.assert_array_equal(read_masks(tmp_path), [[0, 1], [0, 0]])
+
+
+def test_links_to_masks_that_lead_nowhere_are_told_of(tmp_path):
+    for name in ("a", "b"):
+        _write(tmp_path, name, LABELS)
+    link = tmp_path / "b" / "mask" / "2.png"
+    link.unlink()
+    link.symlink_to(tmp_path / "absent.png")
+    told = r"Got 1 problem\.(.|\n)*b/mask/2\.png is a link"
+    with pytest.raises(ImageError, match=told):
+        load_folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"lead nowhere, such as 2\.png"):
+        read_masks(link.parent)
 
 
 def test_masks_of_different_sizes_are_named(tmp_path):

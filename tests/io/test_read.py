@@ -122,6 +122,17 @@ def test_jpeg_and_bmp_are_what_pillow_sees(tmp_path, name, mode):
     np.testing.assert_array_equal(read_image(tmp_path / name), expected)
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_jpeg_is_turned_as_its_exif_data_say(tmp_path, mode):
+    picture = Image.fromarray(pixels(20, 30, 3, dtype=np.uint8)).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turn it clockwise
+    picture.save(tmp_path / "a.jpg", exif=exif)
+    stored = np.array(Image.open(tmp_path / "a.jpg"))
+    expected = np.rot90(stored, -1)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), expected)
+
+
 def test_npy_keeps_its_dtype(tmp_path):
     image = RNG.random((4, 5, 6))
     np.save(tmp_path / "a.npy", image)
@@ -268,3 +279,25 @@ def test_a_tiff_that_lacks_strips_is_refused_rather_than_filled_up(tif):
         tiff.pages.first.tags["ImageLength"].overwrite(64)
     with pytest.raises(ImageError, match="must be in its file. Got 4 of 8"):
         read_image(tif)
+
+
+def test_ome_that_lacks_planes_is_refused_rather_than_filled_up(tif):
+    tifffile.imwrite(tif, pixels(5, 20, 30), metadata={"axes": "ZYX"}, ome=True)
+    content = tif.read_bytes()
+    assert content.count(b'SizeZ="5"') == 1
+    tif.write_bytes(content.replace(b'SizeZ="5"', b'SizeZ="6"'))
+    with pytest.raises(ImageError, match=r"a\.tif: all planes .* plane 6 of 6"):
+        read_image(tif)
+
+
+def test_imagej_that_lacks_planes_is_refused(tif):
+    stack = pixels(5, 20, 30)
+    kind = {"imagej": True, "metadata": {"axes": "ZYX"}}
+    tifffile.imwrite(tif, stack, truncate=True, **kind)
+    np.testing.assert_array_equal(read_image(tif), stack)
+    content = tif.read_bytes()
+    tif.write_bytes(content[: -2 * stack[0].nbytes])
+    with pytest.raises(ImageError, match=r"a\.tif: all pages .* Got the first 1 only"):
+        read_image(tif)
+    tifffile.imwrite(tif, stack[0], imagej=True)
+    np.testing.assert_array_equal(read_image(tif), stack[0])

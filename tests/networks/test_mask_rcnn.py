@@ -298,7 +298,7 @@ def discs():
 def lesson(discs):
     """Return a detector, and what trains it by a step on four images."""
     x, target = discs
-    network = build_mask_rcnn(1, 1, depth=18, filters=8, dropout_rate=0.3)
+    network = build_mask_rcnn(1, 1, depth=10, filters=8, dropout_rate=0.3)
     count_noise(network)
     anchors = choose_anchors(np.array([[18, 18], [20, 20], [22, 22]]), STRIDES)
     detector = Detector(network, anchors, first_stride=4, n_objects=4)
@@ -378,7 +378,7 @@ def test_noise_changes_the_heads_and_nothing_else(trained, discs):
 def test_larger_images_may_have_more_objects(trained):
     assert trained.n_objects == 4
     limited = Detector(
-        build_mask_rcnn(1, 1, depth=18, filters=2),
+        build_mask_rcnn(1, 1, depth=10, filters=2),
         trained.anchors,
         first_stride=4,
         n_objects=4,

@@ -35,8 +35,10 @@ def stem_of(network):
     return size, network.input_shape[1] / first.input.shape[1]
 
 
-# Of torchvision, whose batch normalisation and last layer hold as many.
-@pytest.mark.parametrize(("depth", "expected"), [(18, 11_689_512), (50, 25_557_032)])
+# Of torchvision and timm, whose batch normalisation and last layer hold as many.
+@pytest.mark.parametrize(
+    ("depth", "expected"), [(10, 5_418_792), (18, 11_689_512), (50, 25_557_032)]
+)
 def test_it_has_as_many_weights_as_published(depth, expected):
     network = build_resnet((None, None, 3), 1000, depth=depth)
     assert n_trainable(network) == expected

@@ -48,7 +48,7 @@ def make_project(tmp_path):
         if n_test:
             write_part(root / "test", task, n_test, 1, targets=test_targets)
         estimator = dict(TINY)
-        estimator.update({"network": "resnet18"} if task == "classification" else {})
+        estimator.update({"network": "resnet10"} if task == "classification" else {})
         estimator.update({} if task == "classification" else {"levels": 1})
         config = {
             "task": task,

@@ -277,6 +277,15 @@ def test_names_of_tasks(name, task):
     assert load_config({"use_algorithm": name, "path": "x"}).task == task
 
 
+def test_a_file_of_1x_names_a_model_of_version_2_by_its_old_keys():
+    old = {"use_algorithm": "Regression", "path": "x", "iterations_over_dataset": 0}
+    config = load_config(old | {"pretrained_weights": "runs/001/model.instantdl"})
+    assert config.epochs == 0
+    assert config.pretrained.endswith("model.instantdl")
+    with pytest.raises(ConfigError, match="pretrained is not a known key"):
+        load_config(old | {"pretrained": "runs/001/model.instantdl"})
+
+
 def test_unknown_names_of_1x_are_told():
     with pytest.raises(ConfigError) as error:
         load_config(
@@ -375,6 +384,23 @@ def test_what_cannot_be_done_as_in_1x_is_noted():
     assert "logs/weights.hdf5 is of InstantDL 1.x" in notes[0]
     assert "mse is not a loss of semantic_segmentation" in notes[1]
     assert "the background is not cut off" in notes[2]
+
+
+def test_how_objects_are_found_now_is_noted(tmp_path):
+    notes = []
+    old = {"use_algorithm": "InstanceSegmentation", "path": "x", "image_size": False}
+    load_config(old, notes=notes)
+    assert len(notes) == 1
+    assert "a U-Net and a watershed, no longer by Mask R-CNN" in notes[0]
+    config = load_config(old | {"image_size": [64, 48, 3]}, notes=notes)
+    assert [note.partition(":")[0] for note in notes[1:]] == [
+        "use_algorithm",
+        "image_size",
+    ]
+    # What the note tells to set is a parameter.
+    again = config.model_dump(mode="json") | {"estimator": {"method": "mask_rcnn"}}
+    assert load_config(write(tmp_path, again)).build_estimator().method == "mask_rcnn"
+    assert json.dumps({"estimator": again["estimator"]})[1:-1] in notes[0]
 
 
 def test_the_last_number_of_a_size_was_that_of_the_channels():

@@ -267,11 +267,12 @@ def test_values_that_are_not_finite(tmp_path):
     assert np.isfinite(report.parts["train"].value_range).all()
 
 
-def test_sizes_whose_axes_are_exchanged(tmp_path):
+def test_sizes_of_targets_that_are_turned(tmp_path):
     make(tmp_path, SEMANTIC)
     write_image(tmp_path / "train/groundtruth/1.png", classes_of(cells(1)).T)
     problems = inspect_project(tmp_path, SEMANTIC).problems
-    assert_found(problems, r"^train/groundtruth/1\.png.*exchanged: transpose it")
+    expected = r"^train/groundtruth/1\.png.*turned or transposed: export both again"
+    assert_found(problems, expected)
 
 
 def test_faults_of_a_table_leave_the_other_labels(tmp_path):

@@ -320,6 +320,24 @@ def test_links_folders_and_pipes_in_place_of_files(tmp_path):
     assert [x for x in report.warnings if x.startswith("train/image/5.png: an image")]
 
 
+def test_a_link_among_masks_of_objects_is_told_of_once(tmp_path):
+    for i in range(6):
+        folder = tmp_path / "train" / f"cell{i}"
+        for name in ("image", "mask"):
+            (folder / name).mkdir(parents=True)
+        write_image(folder / "image" / "a.png", grey(i))
+        for k in range(2):
+            mask = np.zeros(SHAPE, np.uint8)
+            mask[5:15, 5 + 20 * k : 15 + 20 * k] = 255
+            write_image(folder / "mask" / f"{k}.png", mask)
+    link = tmp_path / "train/cell2/mask/2.png"
+    link.symlink_to(tmp_path / "absent.png")
+    problems = inspect_project(tmp_path, "instance_segmentation").problems
+    assert len(problems) == 1
+    rule = "only files of images may lie there. Got a link that leads nowhere"
+    assert problems[0].startswith(f"train/cell2/mask/2.png: {rule}")
+
+
 def loop(path):
     path.symlink_to(path)
 

@@ -1,5 +1,7 @@
 """New images that a saved model predicts."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from instantdl import PixelRegressor, SemanticSegmenter
 from instantdl.exceptions import ImageError
 from instantdl.io import write_image
 from instantdl.pipeline import predict_files
+from instantdl.pipeline._predict import _unfit, find_images
 
 TINY = {"filters": 2, "levels": 1, "epochs": 1, "random_state": 0}
 
@@ -40,3 +43,23 @@ def test_one_channel_does_not_stand_for_all(predict, tmp_path, kind, n_channels)
     with pytest.raises(ImageError, match=expected):
         predict(kind, n_channels)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "fits"), [((8, 9, 3), False), ((8, 9, 8), True), ((3, 9, 4), True)]
+)
+def test_a_plane_in_colours_is_no_volume(shape, fits):
+    model = SimpleNamespace(spatial_ndim_in_=3, n_channels_in_=1)
+    reason = _unfit(np.zeros(shape), model)
+    assert reason is None if fits else "a plane in colours" in reason
+
+
+def test_patterns_leave_out_hidden_files_and_follow_numbers(tmp_path):
+    (tmp_path / ".old").mkdir()
+    for name in ("img10.png", "img2.png", "._img2.png", "Thumbs.db", ".old/img1.png"):
+        (tmp_path / name).touch()
+    for pattern in ("*.png", "**/*.png"):
+        assert find_images([tmp_path / pattern])[1] == ["img2.png", "img10.png"]
+    assert find_images([tmp_path / ".old" / "*.png"])[1] == ["img1.png"]
+    with pytest.raises(FileNotFoundError, match="a pattern that fits some"):
+        find_images([tmp_path / "T*.db"])

@@ -27,7 +27,7 @@ def network():
         NetworkSpec(
             key=("whole images",),
             build=lambda: build_resnet(
-                (SIZE, SIZE, 1), 3, depth=18, filters=2, dropout_rate=0.5
+                (SIZE, SIZE, 1), 3, depth=10, filters=2, dropout_rate=0.5
             ),
             loss=build_loss("crossentropy"),
             activate=class_probabilities,

@@ -98,7 +98,7 @@ class Detector:
     --------
     >>> import numpy as np
     >>> from instantdl.networks import Detector, build_mask_rcnn, choose_anchors
-    >>> network = build_mask_rcnn(1, 1, depth=18, filters=2)
+    >>> network = build_mask_rcnn(1, 1, depth=10, filters=2)
     >>> anchors = choose_anchors(np.array([[32, 32]]), (4, 8, 16, 32))
     >>> detector = Detector(network, anchors, first_stride=4, n_objects=5)
     >>> found = detector.detect(*detector.propose(np.zeros((1, 64, 64, 1), "f4")))

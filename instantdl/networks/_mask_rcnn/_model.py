@@ -38,12 +38,12 @@ def build_mask_rcnn(
     n_anchors : int, default=3
         Anchors around each pixel of the pyramid.
 
-    depth : {18, 50}, default=50
+    depth : {10, 18, 50}, default=50
         Layers of the residual network.
 
     filters : int, default=64
         Filters of its first stage. The pyramid and the heads have four times as many,
-        with 18 layers twice as many.
+        with 10 or 18 layers twice as many.
 
     first_stride : {2, 4}, default=4
         Pixels of the image in one of the pyramid's finest level; the three others
@@ -81,11 +81,11 @@ def build_mask_rcnn(
     Examples
     --------
     >>> from instantdl.networks import build_mask_rcnn
-    >>> network = build_mask_rcnn(1, 1, depth=18, filters=2)
+    >>> network = build_mask_rcnn(1, 1, depth=10, filters=2)
     >>> network.outputs[-1].shape
     (None, 28, 28, 1)
     """
-    layer = _Layers(filters * (2 if depth == 18 else 4), dropout_rate, dtype)
+    layer = _Layers(filters * (4 if depth == 50 else 2), dropout_rate, dtype)
     image = keras.Input((None, None, n_channels), dtype="float32", name="image")
     stages = resnet_stages(
         image, depth=depth, filters=filters, stem_stride=first_stride, dtype=dtype
