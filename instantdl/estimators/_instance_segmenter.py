@@ -128,8 +128,9 @@ default="auto"
         learning rate then does.
 
     time_limit : float or None, default=None
-        Seconds that `fit` may take; the learning rate follows the clock. The result
-        then depends on the speed of the machine.
+        Seconds that training may take; the learning rate follows the clock, and the
+        thresholds are chosen after it. The result then depends on the speed of the
+        machine.
 
     normalization : {"percentile", "minmax", "standard", "dataset"} or None, \
 default="percentile"

@@ -15,7 +15,7 @@ import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, Image, ImageOps, JpegImagePlugin, PngImagePlugin
+from PIL import BmpImagePlugin, ExifTags, Image, JpegImagePlugin, PngImagePlugin
 
 from instantdl.exceptions import ImageError
 
@@ -27,6 +27,17 @@ AnyImage = NDArray[Any]
 # zlib, the commonest compression, makes nothing smaller than by a factor of 1032.
 _LARGE = 2**30
 _SHRINK = 2000
+
+# What sets a picture upright, by the orientation in its EXIF data.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read_image(path: str | os.PathLike[str], *, keep_palette: bool = False) -> AnyImage:
@@ -328,7 +339,17 @@ def _read_png(path: Path, keep_palette: bool) -> AnyImage:
 def _read_jpeg(path: Path, keep_palette: bool) -> AnyImage:
     with JpegImagePlugin.JpegImageFile(path) as picture:
         _check_size(path, picture.size[::-1], len(picture.getbands()))
-        return _from_pillow(ImageOps.exif_transpose(picture), keep_palette)
+        return _from_pillow(_upright(picture), keep_palette)
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF data say; those that are damaged say nothing."""
+    try:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except (LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error):
+        return picture
+    turn = _TURNS.get(orientation)
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _read_bmp(path: Path, keep_palette: bool) -> AnyImage:

@@ -7,7 +7,7 @@ import nibabel
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageOps
 
 from instantdl.exceptions import ImageError
 from instantdl.io import read_image
@@ -126,11 +126,22 @@ def test_jpeg_and_bmp_are_what_pillow_sees(tmp_path, name, mode):
 def test_jpeg_is_turned_as_its_exif_data_say(tmp_path, mode):
     picture = Image.fromarray(pixels(20, 30, 3, dtype=np.uint8)).convert(mode)
     exif = Image.Exif()
-    exif[0x0112] = 6  # orientation: turn it clockwise
-    picture.save(tmp_path / "a.jpg", exif=exif)
-    stored = np.array(Image.open(tmp_path / "a.jpg"))
-    expected = np.rot90(stored, -1)
-    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), expected)
+    for orientation in range(10):
+        exif[0x0112] = orientation  # 6: turn it clockwise
+        picture.save(tmp_path / "a.jpg", exif=exif)
+        expected = np.array(ImageOps.exif_transpose(Image.open(tmp_path / "a.jpg")))
+        np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), expected)
+        if orientation == 6:
+            stored = np.array(Image.open(tmp_path / "a.jpg"))
+            np.testing.assert_array_equal(expected, np.rot90(stored, -1))
+
+
+@pytest.mark.filterwarnings("ignore:.*orrupt EXIF data:UserWarning")  # Pillow's own
+def test_jpeg_with_damaged_exif_data_is_read_as_it_lies(tmp_path):
+    picture = Image.fromarray(pixels(20, 30, 3, dtype=np.uint8))
+    for damaged in (b"", b"no tags", b"II*\0\xff\0\0\0", b"MM\0*\0\0\0\x08\xff\xff"):
+        picture.save(tmp_path / "a.jpg", exif=b"Exif\0\0" + damaged)
+        assert read_image(tmp_path / "a.jpg").shape == (20, 30, 3)
 
 
 def test_npy_keeps_its_dtype(tmp_path):
