@@ -27,8 +27,7 @@ __all__ = ["CheckedImages", "CheckedMasks", "check_images", "check_images_and_ma
 MAX_LISTED = 5
 
 AXES = {2: "height, width", 3: "depth, height, width"}
-# A last axis this short is more likely one of channels than the width of a volume.
-FEW = 4
+_FEW = 4
 
 T = TypeVar("T", bound="_CheckedItems")
 
@@ -448,6 +447,11 @@ def check_pairs(images: CheckedImages, targets: _CheckedItems) -> None:
         )
 
 
+def may_be_colours(shape: tuple[int, ...]) -> bool:
+    """Tell whether a last axis is more likely channels than the width of a volume."""
+    return shape[-1] <= _FEW < min(shape[-3:-1])
+
+
 def _spatial_ndim_of_masks(X: Any, items: Any, stacked: bool) -> int:
     """Return the number of spatial axes that masks have."""
     first = items if stacked else as_plain_array(items[0])
@@ -471,8 +475,7 @@ def _spatial_ndim_of_masks(X: Any, items: Any, stacked: bool) -> int:
             f" {shape_text(image, images_stacked)}. Drop the last axis of `y`:"
             " `y[..., 0]`."
         )
-    is_short = ndim == 3 and first.shape[-1] <= FEW < min(first.shape[-3:-1])
-    if is_short and image_ndim <= ndim:
+    if ndim == 3 and may_be_colours(first.shape) and image_ndim <= ndim:
         raise ImageError(
             "`y` must have shape (n_samples, height, width): a mask has no colours."
             f" Got {shape_text(first, stacked)} for images of shape"

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from instantdl.exceptions import ImageError
 from instantdl.images._checks import (
     AXES,
-    FEW,
     CheckedImages,
     _CheckedItems,
     as_items,
     check_images,
     check_pairs,
+    may_be_colours,
     shape_text,
 )
 from instantdl.images._items import (
@@ -189,7 +189,7 @@ def check_images_and_targets(
 
 def _spatial_ndim_of_targets(first: NDArray[Any], ndim: int, stacked: bool) -> int:
     """Return the number of axes of a target, unless the last may be channels."""
-    if ndim == 3 and first.shape[-1] <= FEW < min(first.shape[-3:-1]):
+    if ndim == 3 and may_be_colours(first.shape):
         raise ImageError(
             "`y` must have shape (n_samples, *spatial) unless `spatial_ndim` says that"
             f" its last axis is one of channels. Got {shape_text(first, stacked)}."

@@ -25,7 +25,7 @@ from instantdl.io._folders import (
 from instantdl.io._labels import _read_rows, are_whole, read_labels, row_stem
 from instantdl.io._nested import _IMAGES, _MASKS, _inner, has_masks, nested_folders
 from instantdl.io._read import image_ending
-from instantdl.io._visible import _HIDDEN, image_files, lost_links, visible_folders
+from instantdl.io._visible import image_files, is_hidden, lost_links, visible_folders
 from instantdl.pipeline._inspect_report import Findings
 
 # What to do about the lines that the readers of folders write, by their words.
@@ -310,7 +310,7 @@ def _note_no_images(files: PartFiles, found: Findings) -> None:
 def _note_odd(files: PartFiles, folder: Path, found: Findings) -> None:
     """Note what lies among the images and is no file that can be read."""
     for path in sorted(folder.iterdir()):
-        if path.name[0] == "." or path.name.lower() in _HIDDEN or path.is_file():
+        if is_hidden(path) or path.is_file():
             continue
         where = path.relative_to(files.root.parent).as_posix()
         rule = "only files of images may lie there"
@@ -334,8 +334,8 @@ def _note_odd(files: PartFiles, folder: Path, found: Findings) -> None:
 def _note_left_out(files: PartFiles, folder: Path, found: Findings) -> None:
     """Warn of files beside masks that are silently left out when they are read."""
     for path in sorted(folder.iterdir()):
-        hidden = path.name[0] == "." or path.name.lower() in _HIDDEN
-        if path.is_file() and not hidden and image_ending(path.name) is None:
+        unknown = image_ending(path.name) is None
+        if path.is_file() and unknown and not is_hidden(path):
             found.warning(
                 path.relative_to(files.root.parent).as_posix(),
                 "files of unknown endings are left out",

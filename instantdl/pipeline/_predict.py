@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from instantdl.estimators import PixelRegressor, load
 from instantdl.exceptions import ImageError
 from instantdl.images import ImageCollection
+from instantdl.images._checks import may_be_colours
 from instantdl.io import load_folder, read_image
 from instantdl.io._read import image_ending
 from instantdl.io._visible import image_files, is_hidden, natural_key
@@ -169,7 +170,7 @@ def _files(path: Path) -> list[Path]:
     if path.is_dir():
         # What is no file, but is called like one, must be told of.
         odd = [p for p in path.iterdir() if image_ending(p.name) and not p.is_file()]
-        files = image_files(path) + sorted(p for p in odd if p.name[0] != ".")
+        files = image_files(path) + sorted(p for p in odd if not is_hidden(p))
     elif path.exists():
         files = [path]
     else:
@@ -214,8 +215,7 @@ def _refuse_unfit(images: ImageCollection, paths: Sequence[str], model: Any) -> 
 def _unfit(image: NDArray[Any], model: Any) -> str | None:
     """Return why a model cannot predict an image, if it cannot."""
     rank, n_channels = model.spatial_ndim_in_, model.n_channels_in_
-    is_plane = image.ndim == 3 and image.shape[-1] <= 4 < min(image.shape[:2])
-    if rank == 3 and is_plane:
+    if rank == image.ndim == 3 and may_be_colours(image.shape):
         return (
             f"the model takes volumes. Got shape {image.shape}, a plane in colours."
             " Join planes to volumes of shape (depth, height, width)."

@@ -32,42 +32,34 @@ def build_optimizer(name: str) -> keras.optimizers.Optimizer:
     return fused(name=name) if fused else keras.optimizers.get(name)
 
 
-class _Fused:
-    """The update of Adam, in one operation."""
+class _FusedAdam(keras.optimizers.Adam):
+    """Adam, whose update is one operation for each variable."""
 
     def apply(self, grads: Sequence[Any], trainable_variables: Any = None) -> None:
         """Update variables by their gradients."""
-        step = tf.cast(self.iterations + 1, tf.float32)  # type: ignore[attr-defined]
-        self._powers = [tf.pow(beta, step) for beta in self._betas()]
-        super().apply(grads, trainable_variables)  # type: ignore[misc]
-
-    def _betas(self) -> tuple[float, float]:
-        return self.beta_1, self.beta_2  # type: ignore[attr-defined]
+        step = tf.cast(self.iterations + 1, tf.float32)
+        self._powers = [tf.pow(beta, step) for beta in (self.beta_1, self.beta_2)]
+        super().apply(grads, trainable_variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable."""
-        index = self._get_variable_index(variable)  # type: ignore[attr-defined]
-        momentum, velocity = self._momentums[index], self._velocities[index]  # type: ignore[attr-defined]
+        index, dtype = self._get_variable_index(variable), variable.dtype
         tf.raw_ops.ResourceApplyAdam(
             var=_handle(variable),
-            m=_handle(momentum),
-            v=_handle(velocity),
-            beta1_power=tf.cast(self._powers[0], variable.dtype),
-            beta2_power=tf.cast(self._powers[1], variable.dtype),
-            lr=tf.cast(learning_rate, variable.dtype),
-            beta1=self._betas()[0],
-            beta2=self._betas()[1],
-            epsilon=self.epsilon,  # type: ignore[attr-defined]
-            grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
+            m=_handle(self._momentums[index]),
+            v=_handle(self._velocities[index]),
+            beta1_power=tf.cast(self._powers[0], dtype),
+            beta2_power=tf.cast(self._powers[1], dtype),
+            lr=tf.cast(learning_rate, dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.cast(tf.convert_to_tensor(gradient), dtype),
         )
 
 
-class _FusedAdam(_Fused, keras.optimizers.Adam):
-    pass
-
-
-class _FusedAdamW(_Fused, keras.optimizers.AdamW):
-    pass
+class _FusedAdamW(_FusedAdam, keras.optimizers.AdamW):
+    """AdamW, likewise: weights decay before that update."""
 
 
 def _handle(variable: Any) -> Any:
